@@ -79,7 +79,7 @@ def test_without_a_film_every_camera_cuts_among_all_pictures() -> None:
 def test_an_object_that_came_and_went_between_two_looks_was_missed() -> None:
     offer = Offer(cameras=1, fps=5.0, seconds=1.0, seed=1, films=(7,), lead=2)
     cat = Found("cat", 0.9, (10.0, 10.0, 50.0, 50.0))
-    truth = Truth([[], [], [], [cat], [cat], [], []], threshold=0.5)  # seqs 2 to 6 are offered
+    truth = Truth([[cat], [], [], [cat], [cat], [], []], threshold=0.5)  # seqs 2 to 6 count, those before are the lead
     run = Run(late_ms=[], cpu_s=0.0, skipped=4, looked=[[2]])
     latency = judged(latency_of(run, offer.frames), run, offer, truth)
     assert (latency.objects, latency.missed) == (2, 2)

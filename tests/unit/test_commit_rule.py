@@ -28,6 +28,17 @@ def event(partition: Partition, offset: int, stream: str = "cam") -> Event:
     )
 
 
+def test_partitions_have_their_turn_when_more_is_done_than_one_batch_takes() -> None:
+    tracker = CommitTracker()
+    for partition in (A, B):
+        for offset in range(4):
+            tracker.add(partition, offset)
+            tracker.complete(event(partition, offset))
+    turns = [{e.frame.topic_partition for e in tracker.take(limit=2).events} for _ in range(4)]
+    assert turns == [{A}, {B}, {A}, {B}]
+    assert tracker.take().tenures == {A: 0, B: 0}
+
+
 def test_nothing_moves_over_a_hole() -> None:
     tracker = CommitTracker()
     for offset in (5, 6, 9):

@@ -41,9 +41,16 @@ def test_no_group_is_described_while_no_broker_answers() -> None:
     assert admin.asked == ["list_topics"]
 
 
-@pytest.mark.parametrize("longest", [200, "200", 3000])
-def test_a_user_may_have_brokers_tried_more_often(longest: ClientValue) -> None:
-    options = KafkaOptions(client={"reconnect.backoff.max.ms": longest})
-    AdminClient(
-        settings(KafkaUrl.parse("kafka://127.0.0.1:1"), options, "admin", Causes())
-    )  # it refuses a first wait above it
+@pytest.mark.parametrize(
+    "client",
+    [
+        {"reconnect.backoff.max.ms": 200},
+        {"reconnect.backoff.max.ms": "200"},
+        {"reconnect.backoff.ms": 3000},
+        {"reconnect.backoff.ms": 3000, "reconnect.backoff.max.ms": 5000},
+    ],
+)
+def test_a_user_may_have_brokers_tried_more_often_or_less(client: dict[str, ClientValue]) -> None:
+    url = KafkaUrl.parse("kafka://127.0.0.1:1")
+    config = settings(url, KafkaOptions(client=client), "admin", Causes())
+    AdminClient(config)  # it refuses a first wait above the longest

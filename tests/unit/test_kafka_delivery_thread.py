@@ -1,4 +1,4 @@
-"""Tests of how long a writer's thread waits for acknowledgements."""
+"""Tests of the thread that takes a writer's acknowledgements: how long it waits, and what becomes of the writer when it fails."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import threading
 from queue import SimpleQueue
 from typing import cast
 
+import pytest
+
+from framehop.errors import LogError
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.delivery_thread import DeliveryThread
 from framehop.log.kafka.errors import Causes
@@ -15,6 +18,7 @@ from framehop.log.kafka.send_queue import SendQueue
 from framehop.log.kafka.template import TopicTemplate
 from framehop.log.kafka.url import KafkaUrl
 from tests.logs import TIMEOUT_S
+from tests.waiting import until
 
 
 class _Clients:
@@ -53,3 +57,18 @@ def test_it_rests_while_nothing_is_under_way_and_nothing_was_heard() -> None:
     thread._ending.set()
     clients.heard.put(False)
     thread.stop()
+
+
+class _FaultyClients:
+    def poll(self, _ending: threading.Event, *, resting: bool) -> bool:
+        raise RuntimeError("a fault")
+
+
+def test_a_fault_in_it_ends_the_writer_and_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    queue = SendQueue(100)
+    thread = DeliveryThread(_connection(), cast("Producers", _FaultyClients()), queue, Causes(), name="kafka-writer")
+    until(lambda: queue.failed, "the failure")
+    thread.stop()
+    with queue.lock, pytest.raises(LogError, match="a fault"):
+        queue.check()
+    assert "by a fault of framehop" in caplog.text

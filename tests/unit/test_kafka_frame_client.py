@@ -134,6 +134,15 @@ def test_a_near_record_is_reached_by_reading_and_a_far_one_by_turning(made: Any)
     assert not client.comes_to(replace(near, offset=near.offset + 1))
 
 
+def test_records_of_other_partitions_lengthen_no_wait(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, consumer = made(Answer(20), Answer(21), Answer(22))
+    assert read(client, 20) == 20
+    monkeypatch.setattr(frame_client, "SCAN_SILENCE_S", 0.0)
+    with pytest.raises(LogError):
+        read(client, 40, 1)
+    assert len(consumer.script) == 1
+
+
 def test_a_trouble_of_another_partition_is_not_ours(made: Any) -> None:
     client, consumer = made(Answer(40, partition=1), Answer(-1, OUT_OF_RANGE, partition=1), Answer(20))
     assert [read(client, 40, 1), read(client, 20)] == [40, 20]

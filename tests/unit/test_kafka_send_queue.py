@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from framehop.errors import ClosedError, LogError
+from framehop.log.kafka import send_queue
 from framehop.log.kafka.send_queue import SendQueue
 from framehop.types import FrameKey
 from tests.logs import TIMEOUT_S
@@ -62,6 +63,29 @@ def test_the_first_failure_ends_it_also_for_those_who_wait() -> None:
     thread.join(TIMEOUT_S)
     assert said == ["first"]
     assert queue.failed
+
+
+def test_who_waits_for_room_hears_at_once_that_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(send_queue, "FULL_S", 10 * TIMEOUT_S)
+    queue = SendQueue(100)
+    with queue.lock:
+        queue.add(100)
+    waits, said = threading.Event(), list[str]()
+
+    def wait() -> None:
+        with queue.lock:
+            waits.set()
+            with pytest.raises(ClosedError) as caught:
+                queue.wait_room(50, None)
+        said.append(str(caught.value))
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    assert waits.wait(TIMEOUT_S)
+    with queue.lock:
+        assert queue.close()
+    thread.join(TIMEOUT_S)
+    assert said == ["this writer of the log is closed"]
 
 
 def test_of_a_refused_batch_the_largest_frame_is_named() -> None:

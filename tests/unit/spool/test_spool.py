@@ -81,6 +81,30 @@ def test_cameras_begin_while_the_log_is_away(behind: MemoryBehind, log: MemoryLo
         check_log(log, state, list(range(20)))
 
 
+def test_a_log_that_a_fault_kept_from_being_opened_is_tried_again(
+    behind: MemoryBehind,
+    log: MemoryLog,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("framehop.log.spool.opening.AFTER_ERROR_S", 0.01)
+    tries = iter([RuntimeError("can't start new thread"), None])
+
+    def check() -> None:
+        if (error := next(tries, None)) is not None:
+            raise error
+
+    monkeypatch.setattr(behind, "check", check)
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        give(writer, state, range(5), acks)
+        assert writer.flush(TIMEOUT_S)
+    check_log(log, state, list(range(5)))
+    assert "can't start new thread" in caplog.text
+
+
 def test_a_source_that_can_wait_waits_for_the_log(behind: MemoryBehind, log: MemoryLog, tmp_path: Path) -> None:
     behind.leave()
     with behind.writer(tmp_path / "spool") as writer:

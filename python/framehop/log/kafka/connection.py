@@ -37,12 +37,12 @@ FIRST_WORD_S = 1.0
 LOOK_S = 0.2
 SLICE_S = 0.1  # whoever waits for records notices Ctrl-C, and the log's end, between two slices
 RETRY_S = 0.1
-# While all brokers are away the client forgets what it has waited for, with every try to begin anew (librdkafka 2.16): it tries at
-# half of the first wait, in a new thread each time, and never waits for the longest.
+# While all brokers are away the waits do not grow from try to try (librdkafka 2.16): each new try begins in a new thread about half
+# of the first wait after the last, for ever. So the first wait decides what an outage costs.
 FIRST_BACKOFF_MS = 500
 LONGEST_BACKOFF_MS = 1000
-# A fetch waits for records at the broker for so long, and then is sent again. A partition that a client takes meanwhile waits for
-# that.
+# A fetch waits at the broker for the first record, and is sent again after so long. A partition that the client takes over
+# meanwhile is read from the next fetch on.
 FETCH_WAIT_MS = 200
 
 
@@ -67,8 +67,7 @@ def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) ->
         "log_level": 2,
         "logger": _Log(),
         "socket.keepalive.enable": True,
-        "reconnect.backoff.ms": _first_backoff_ms(options),
-        "reconnect.backoff.max.ms": LONGEST_BACKOFF_MS,
+        **_backoff(options),
         "topic.metadata.refresh.interval.ms": int(METADATA_S * 1000),
         # By Kafka's default, asking for a topic by name makes it, with one partition and the camera's clock. Producers and admin
         # clients ask in that way unless told otherwise.
@@ -78,10 +77,15 @@ def settings(url: KafkaUrl, options: KafkaOptions, role: str, causes: Causes) ->
     }
 
 
-def _first_backoff_ms(options: KafkaOptions) -> int:
-    """Return the first wait between two tries to connect, no longer than the user's longest, which the client would refuse."""
-    longest = str(options.client.get("reconnect.backoff.max.ms", LONGEST_BACKOFF_MS))
-    return min(FIRST_BACKOFF_MS, int(longest)) if longest.isdigit() else FIRST_BACKOFF_MS
+def _backoff(options: KafkaOptions) -> dict[str, int]:
+    """Return the first and the longest wait between two tries to connect. The client refuses a first wait that is longer than the
+    longest, so ours gives way to the one that a user has set."""
+    first, longest = "reconnect.backoff.ms", "reconnect.backoff.max.ms"
+    users = {name: int(text) for name in (first, longest) if (text := str(options.client.get(name, ""))).isdigit()}
+    return {
+        first: min(FIRST_BACKOFF_MS, users.get(longest, LONGEST_BACKOFF_MS)),
+        longest: max(LONGEST_BACKOFF_MS, users.get(first, FIRST_BACKOFF_MS)),
+    }
 
 
 def only(config: dict[str, Any], *prefixes_not: str) -> dict[str, Any]:

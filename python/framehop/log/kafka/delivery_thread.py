@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 
 from confluent_kafka import KafkaError
 
-from framehop.errors import FramehopError
+from framehop.errors import FramehopError, LogError, text_of
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.errors import Causes, explain, translated
 from framehop.log.kafka.producers import Producers
 from framehop.log.kafka.send_queue import SendQueue
+
+logger = logging.getLogger(__name__)
 
 # Once a client has failed for good, all other frames are reported with these codes; `poll` raises the reason.
 OF_A_FATAL_ONE = {KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
@@ -52,6 +55,15 @@ class DeliveryThread:
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._listen()
+        except Exception as error:  # nobody else hears the broker, and appending threads would wait for ever
+            url = self._connection.url
+            logger.exception("acknowledgements of %s are no longer taken, by a fault of framehop", url)
+            with self._queue.lock:
+                self._queue.fail(LogError(f"{url}: acknowledgements cannot be taken here: {text_of(error)}"))
+
+    def _listen(self) -> None:
         heard = False
         while not self._ending.is_set():
             try:

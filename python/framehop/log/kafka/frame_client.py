@@ -113,20 +113,22 @@ class FrameClient:
             self._leave(next(iter(self._places)))
 
     def _has_no(self, wanted: FramePointer, come: Message | None, deadline: Deadline) -> bool:
-        """Judge what has come, or that nothing has; return whether there is no record at `wanted`. Raises LogError."""
-        if come is None:
-            if deadline.expired:
-                cause = self._causes.refused or self._causes.since(0.0) or KafkaError(KafkaError._TIMED_OUT)
-                raise explain(cause, self._connection.url, wanted.topic)
+        """Judge what has come, or that nothing has; return whether there is no record at `wanted`. Raises LogError, also when
+        the time is up while records of other partitions come."""
+        error, at = (come.error(), pointer_of(come)) if come is not None else (None, None)
+        ours = at is not None and at.topic_partition == wanted.topic_partition
+        if deadline.expired and not (ours and error is None):
+            cause = self._causes.refused or self._causes.since(0.0) or KafkaError(KafkaError._TIMED_OUT)
+            raise explain(cause, self._connection.url, wanted.topic)
+        if at is None:
             return not self._is_there(wanted)
-        error, at = come.error(), pointer_of(come)
         if error is None or of_no_group(error):
             return False
-        if at.topic_partition != wanted.topic_partition:
-            if error.code() != KafkaError._PARTITION_EOF:
-                self._leave(at.topic_partition)
-            return False
-        return self._ends(wanted, error, at)
+        if ours:
+            return self._ends(wanted, error, at)
+        if error.code() != KafkaError._PARTITION_EOF:
+            self._leave(at.topic_partition)
+        return False
 
     def _ends(self, wanted: FramePointer, error: KafkaError, at: FramePointer) -> bool:
         """Judge an error of the wanted partition. Its end may have been told before the record was there."""

@@ -77,7 +77,6 @@ class PartitionScan:
                     cause = self._causes.refused or self._causes.since(0.0) or KafkaError(KafkaError._TIMED_OUT)
                     raise explain(cause, self._connection.url, partition.topic)
                 continue
-            deadline = Deadline.after(SCAN_SILENCE_S)
             error = message.error()
             if error is not None and error.code() == KafkaError._PARTITION_EOF:
                 return
@@ -92,6 +91,7 @@ class PartitionScan:
             yield message
             if (message.offset() or 0) + 1 >= end:
                 return
+            deadline = Deadline.after(SCAN_SILENCE_S)  # the caller's own time is no silence of the broker
 
     def close(self) -> None:
         self._consumer.close()

@@ -71,7 +71,8 @@ class KafkaEventReader:
         deadline = Deadline.after(timeout_s)
         while not self._ahead and not deadline.expired:
             self._fetch(min(SLICE_S, deadline.remaining_s))
-        self._fetch(0.0)
+        if len(self._ahead) < max(CHUNK, max_events):  # the client has bounds for the rest
+            self._fetch(0.0)
         return [self._hand_out() for _ in range(min(max_events, len(self._ahead)))]
 
     def _take_up_to_end(self, max_events: int) -> list[EventRecord]:
@@ -95,8 +96,10 @@ class KafkaEventReader:
         end = ends(self._connection, self._next)
         deadline = Deadline.after(SCAN_SILENCE_S)
         while True:
-            while self._ahead:
-                yield self._hand_out()
+            if self._ahead:
+                while self._ahead:
+                    yield self._hand_out()
+                deadline = Deadline.after(SCAN_SILENCE_S)  # the caller's own time is no silence of the broker
             if all(self._next[partition] >= offset for partition, offset in end.items()):
                 return
             before = dict(self._next)

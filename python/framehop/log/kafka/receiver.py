@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 64  # the client's cost per message doubles above this
 POLL_S = 0.05  # while frames are under way: their offsets are committed between two polls
-REST_S = 0.2  # while none are; a record or a rebalance ends the wait
+REST_S = 0.2  # while none are; a record ends the wait, and rebalances are heard during it
 FULL_S = 1.0  # a full handoff is checked this often, so that rebalances are heard anyway
 
 

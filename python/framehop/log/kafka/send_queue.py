@@ -11,12 +11,14 @@ from framehop.timing import Deadline
 from framehop.types import FrameKey
 
 SILENCE_S = 2.0  # a healthy broker acknowledges within milliseconds
+FULL_S = 1.0  # who waits for room is told of it, and looks this often anyway
 
 
 class SendQueue:
     """Counts those frames, bounds their bytes, and keeps the failure that ends the writer.
 
-    It owns the writer's `lock`, which also guards the writer's streams. Hold it for every call; only `silent_since_s` needs none.
+    It owns the writer's `lock`, which also guards the writer's streams. Hold it for every call; only `frames`
+    and `silent_since_s` need none.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -74,7 +76,7 @@ class SendQueue:
             while self._frames and self._bytes + size > allowed:
                 if deadline is not None and deadline.expired:
                     return False
-                self._room.wait(TICK_S if deadline is None else min(TICK_S, deadline.remaining_s))
+                self._room.wait(FULL_S if deadline is None else min(FULL_S, deadline.remaining_s))
                 self.check()
                 allowed = self._low
             return True
@@ -134,4 +136,6 @@ class SendQueue:
     def close(self) -> bool:
         """Take no more; False when it was closed before."""
         was, self._closed = self._closed, True
+        self._room.notify_all()
+        self._quiet.notify_all()
         return not was

@@ -66,8 +66,8 @@ class SpoolDrain:
                 self._ending.wait(rest_s)
 
     def _round(self) -> float:
-        """Send some of what waits, and return how long to rest: longer while nothing waits, as a stream goes through the spool only
-        once the log has been slow for longer."""
+        """Send some of what waits, and return how long to rest. While nothing waits that may be longer: a log has been slow for a
+        second before a stream comes here."""
         link, now_s = self._ways.link, time.monotonic()
         if link is None:
             return SETTLE_S

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from framehop.errors import ClosedError, FramehopError, LogUnavailableError
+from framehop.errors import ClosedError, FramehopError, LogUnavailableError, text_of
 from framehop.log.spool.behind import LogBehind, OpenLog
 from framehop.protocols import FrameWriter
 from framehop.timing import Deadline
@@ -14,6 +14,7 @@ from framehop.timing import Deadline
 logger = logging.getLogger(__name__)
 
 RETRY_S = 0.5
+AFTER_ERROR_S = 2.0
 END_S = 1.0
 
 
@@ -36,19 +37,32 @@ class Opening:
     def _run(self) -> None:
         while not self._ending.is_set():
             try:
-                self.log = self._behind.open()
-                self._on_open(self.log)
+                self.log = self._open()
             except LogUnavailableError as error:
                 self._note(why=str(error))
                 self._ending.wait(RETRY_S)
             except FramehopError as error:
                 self._note(failure=error)
                 return
+            except Exception as error:  # nobody else opens the log, and frames without end would go to disk
+                if not self.why:
+                    logger.exception("opening %s failed, by a fault of framehop; it is tried again", self._behind.url)
+                self._note(why=f"{self._behind.url} cannot be opened here: {text_of(error)}")
+                self._ending.wait(AFTER_ERROR_S)
             else:
                 self._note(ready=True)
                 if self._ending.is_set():  # nobody waited for it
                     self.log.close()
                 return
+
+    def _open(self) -> OpenLog:
+        log = self._behind.open()
+        try:
+            self._on_open(log)
+        except BaseException:
+            log.close()
+            raise
+        return log
 
     def _note(self, *, why: str = "", failure: FramehopError | None = None, ready: bool = False) -> None:
         if why and not self.why:

@@ -38,8 +38,8 @@ class EndOfWork:
         self._busy_s = time.monotonic()
 
     def due_s(self, now_s: float) -> float | None:
-        """Return in how many seconds to ask for the look that may end it; None where none will, and while one is under way, which
-        wakes whoever waits by itself and lasts as long as the log is away."""
+        """Return in how many seconds to ask for the look that may end the work. None if idle time does not end it, and while a look
+        is under way: its answer wakes whoever waits, and may take as long as the log is away."""
         if self._until_idle_s is None or self._looking:
             return None
         return max(0.01, self._busy_s + self._until_idle_s - now_s)

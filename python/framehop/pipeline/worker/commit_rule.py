@@ -104,9 +104,10 @@ class CommitTracker:
         self._completed = 0
         for partition, line in list(self._lines.items()):
             batch.tenures[partition] = line.tenure
-            if not line.queue:  # as most are, at each of two calls for every commit
+            # Most are empty, at each of two calls for every commit. Those that get no turn stay in front, for the next call.
+            if not line.queue or len(batch.events) == limit:
                 continue
-            self._lines[partition] = self._lines.pop(partition)  # moves it to the end, for the next call
+            self._lines[partition] = self._lines.pop(partition)  # moves it to the end
             batch.events.extend(islice(self._events(line), limit - len(batch.events)))
             while line.queue and line.queue[0].taken:
                 offset = line.queue.popleft().offset
