@@ -56,6 +56,8 @@ __all__ = [
     "VideoReformatter",
     "VideoStream",
     "announced_end_us",
+    "base_of",
+    "bytes_of",
     "codec_of",
     "dates_packets",
     "has_sides",
@@ -170,6 +172,11 @@ def base_of(video: VideoStream) -> Fraction:
     """Return the seconds of one step of the stream's time stamps. PyAV 19 has a type of its own for it, which is no Fraction."""
     base = video.time_base
     return Fraction(base.numerator, base.denominator) if base else Fraction(1, 90_000)
+
+
+def bytes_of(container: InputContainer) -> int:
+    """Return the bytes of what was opened; 0 where it has no end that is known, as a camera has none."""
+    return max(0, container.size or 0)  # PyAV 19 has None, others FFmpeg's error
 
 
 def codec_of(video: VideoStream) -> str:

@@ -17,6 +17,7 @@ from framehop.sources.container import (
     HTTPUnauthorizedError,
     InputContainer,
     VideoStream,
+    bytes_of,
     lacks_memory,
     open_address,
     reason_of,
@@ -154,7 +155,7 @@ def _is_film_at(how: Connecting, deadline: Deadline) -> bool:
             how.address.url, format_name="data", options=options, open_s=deadline.remaining_s, read_s=how.stall_s
         ) as container:
             first = next(container.demux(), None)
-            return container.size > 0 and first is not None and begins_as_film(bytes(first))
+            return bytes_of(container) > 0 and first is not None and begins_as_film(bytes(first))
     except FFmpegError:
         return False
 

@@ -7,7 +7,7 @@ import traceback
 
 from framehop.errors import FramehopError, SourceAwayError, SourceError
 from framehop.sources.address import without_secrets
-from framehop.sources.container import FFmpegError, InputContainer, lacks_memory, reason_of
+from framehop.sources.container import FFmpegError, InputContainer, bytes_of, lacks_memory, reason_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def is_film(container: InputContainer) -> bool:
     """Return whether what was opened over HTTP has an end: it says how long it lasts, or how many bytes it has."""
     if container.duration:
         return True
-    size = container.size
+    size = bytes_of(container)
     real = 0 < size < _LARGE or (size > 0 and size % _PACKET == 0)
     return real and container.format.name not in _NEVER_FILMS
 
