@@ -121,6 +121,7 @@ def options_of(address: Address) -> dict[str, str]:
         "analyzeduration": str(_ANALYSE_US),
         "fpsprobesize": "0",  # by default it waits for 20 pictures, and for 50 where none has a time stamp
         "max_ts_probe": "2",
+        "tls_verify": "0",  # FFmpeg 9 checks certificates otherwise, and cameras sign theirs themselves
         _ONE_VIDEO: "1",
         "seg_format_options": f"{_ONE_VIDEO}=1",
     }
