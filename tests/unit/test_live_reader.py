@@ -161,6 +161,13 @@ def test_a_reader_that_is_closed_ends_and_closes_its_connection(monkeypatch: pyt
     assert scripted.closed
 
 
+def test_the_next_connection_need_not_wait_for_the_end_of_the_thread() -> None:
+    thread = reading(Scripted(numbered(1)))
+    thread._thread = threading.current_thread()  # one that lives on
+    all_of(thread)
+    assert not thread.alive
+
+
 # ---------------------------------------------------------------- a camera that hangs for ever
 
 

@@ -84,7 +84,8 @@ class Reader:
 
     @property
     def alive(self) -> bool:
-        return self._thread.is_alive()
+        """Whether its connection may be open. The thread itself may live a moment longer."""
+        return not self._ended and self._thread.is_alive()
 
     # ---- the thread
 
