@@ -216,8 +216,6 @@ class Timeline:
 
 def read_alone(container: InputContainer, video: VideoStream) -> None:
     """Have FFmpeg leave out all streams but one. Of a playlist with several qualities it then fetches the segments of this one."""
-    if not hasattr(video, "discard"):  # PyAV before 18: the others come, and are passed over
-        return
     kinds = type(video.discard)
     for stream in container.streams:
         stream.discard = kinds.default if stream.index == video.index else kinds.all
