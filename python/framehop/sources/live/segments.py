@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from framehop.sources.announced import NO_PART, Absent
-from framehop.sources.container import FFmpegError, open_address
+from framehop.sources.container import lacks_memory, open_address
 from framehop.sources.live.connecting import Connecting, options_of
 from framehop.timing import Deadline
 
 MOST_BYTES = 1 << 20  # of a playlist's text, which has some 20,000 segments
 MOST_SEGMENTS = 4096  # half a day of ten seconds each; each costs a request
-ASK_S = 60.0  # for all of them
+ASK_S = 60.0  # for all of them; no other begins later
+# Each line is read once, whatever a hostile server has in it, and no lock of Python is held for long.
+_VARIANT = re.compile(r"^#EXT-X-STREAM-INF:.*+\n([^#\s]\S*)", re.MULTILINE)
+_SEGMENT = re.compile(
+    r"^#EXTINF:([0-9]{1,9}+)(?:\.([0-9]{0,9}+))?+.*+\n(?:#(?!EXTINF).*+\n)*+([^#\s]\S*)", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,43 +37,58 @@ def confirmed(absent: Absent | None, how: Connecting, stopped: Callable[[], bool
     counts is which of the segments the server does not have. None when nothing is missing, or `stopped` before that is known."""
     if absent is None or absent.reason != NO_PART:
         return absent
-    segments = segments_in(how)
+    deadline = Deadline.after(ASK_S)
+
+    def ends() -> bool:
+        return stopped() or deadline.expired
+
+    segments = segments_in(how, ends)
     if not 0 < len(segments) <= MOST_SEGMENTS or sum(segment.unit_s for segment in segments) < absent.seconds:
         return absent
-    seconds, deadline = 0.0, Deadline.after(ASK_S)
+    seconds = 0.0
     for segment in segments:
-        if stopped():
-            return None
-        if deadline.expired:
-            return absent
-        seconds += 0.0 if _begins(segment.url, how) else segment.seconds
+        seconds += 0.0 if _begins(segment.url, how, ends) else segment.seconds
+        if ends():
+            return absent if deadline.expired else None
     return Absent(reason=NO_PART, seconds=seconds) if seconds else None
 
 
-def segments_in(how: Connecting) -> list[Segment]:
-    """Return the segments of the playlist at an address, or of the first one that it names; none if it cannot be read."""
+def segments_in(how: Connecting, ends: Callable[[], bool]) -> list[Segment]:
+    """Return the segments of the playlist at an address, or of the first one that it names; none if it cannot be read. `ends`:
+    whether to read no more."""
     url = how.address.url
-    text = _begins(url, how)
-    if (other := re.search(r"^#EXT-X-STREAM-INF:.*\n([^#\s]\S*)", text, re.MULTILINE)) is not None:
-        url = urljoin(url, other[1])
-        text = _begins(url, how)
-    found = re.finditer(r"^#EXTINF:([0-9]+)(?:\.([0-9]*))?.*\n(?:#(?!EXTINF).*\n)*([^#\s]\S*)", text, re.MULTILINE)
+    text = _begins(url, how, ends)
+    if (other := _VARIANT.search(text)) is not None:
+        url = _joined(url, other[1])
+        text = _begins(url, how, ends)
     return [
-        Segment(url=urljoin(url, name), seconds=float(f"{whole}.{digits or 0}"), unit_s=10.0 ** -len(digits or ""))
-        for whole, digits, name in (match.groups() for match in found)
+        Segment(url=_joined(url, name), seconds=float(f"{whole}.{digits or 0}"), unit_s=10.0 ** -len(digits or ""))
+        for whole, digits, name in (match.groups() for match in _SEGMENT.finditer(text))
     ]
 
 
-def _begins(url: str, how: Connecting) -> str:
-    """Return the text with which a file at an address begins, up to MOST_BYTES; nothing if there is none."""
+def _joined(url: str, name: str) -> str:
+    try:
+        return urljoin(url, name)
+    except ValueError:  # no address that anything could be at
+        return name
+
+
+def _begins(url: str, how: Connecting, ends: Callable[[], bool]) -> str:
+    """Return the text with which a file at an address begins, up to MOST_BYTES; nothing if there is none. `ends` is asked before
+    each wait, as those inside FFmpeg have deadlines of their own."""
     options = options_of(how.address) | {"format_whitelist": "data"}
     text = b""
     try:
+        if ends():
+            return ""
         with open_address(url, format_name="data", options=options, open_s=how.open_s, read_s=how.stall_s) as container:
             for packet in container.demux():
                 text += bytes(packet)
-                if not text.startswith(b"#EXTM3U") or len(text) > MOST_BYTES:
+                if not text.startswith(b"#EXTM3U") or len(text) > MOST_BYTES or ends():
                     break
-    except FFmpegError:
+    except Exception as error:  # a demuxer may raise anything for what a hostile host sends
+        if lacks_memory(error):
+            raise
         return ""
     return text.decode(errors="replace").replace("\r\n", "\n")
