@@ -18,7 +18,7 @@ from framehop._core import decode_jpeg
 from framehop.errors import MissingExtraError, SourceError
 from framehop.protocols import Picture
 from framehop.sources import SourceOptions, expand, open_specs, parse_source
-from framehop.sources.container import Timeline
+from framehop.sources.container import Timeline, open_video
 from framehop.sources.video import VideoSource
 
 SIZE = (64, 48)
@@ -125,6 +125,12 @@ def test_a_named_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "clip.mp4")
     with pytest.raises(SourceError, match=r"clip.mp4 is not a regular file"):
         parse_source(str(tmp_path / "clip.mp4"))
+
+
+def test_a_film_that_cannot_be_reached_is_refused_in_words(tmp_path: Path) -> None:
+    """Its folder may have lost its rights since it was opened."""
+    with pytest.raises(SourceError, match="as video: File name too long"):
+        open_video(tmp_path / f"{'a' * 256}.mp4")
 
 
 def test_the_name_of_a_film_that_cannot_be_opened_is_shown_on_one_line(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -94,8 +95,7 @@ def open_video(
     """Open a file that has a video stream which can be decoded. `threads`: for FFmpeg's decoder. `max_pixels`: a file that claims
     larger pictures is refused. `only_packets`: FFmpeg need not decode a picture to learn its format, which is nine tenths of the
     price; only for a file for which `dates_packets` has said so. Raises SourceError."""
-    if path.exists() and not path.is_file():  # opening a named pipe would wait for its other end
-        raise SourceError(f"{shown(path)} is not a regular file; give a video file such as an mp4")
+    _refuse_pipe(path)
     options = {"format_whitelist": FILE_FORMATS, "protocol_whitelist": "file"} | (_UNDECODED if only_packets else {})
     try:
         container = av.open(f"file:{path.absolute()}", options=options, **_TAGS)
@@ -110,6 +110,16 @@ def open_video(
     except BaseException:
         container.close()
         raise
+
+
+def _refuse_pipe(path: Path) -> None:
+    """Raise SourceError for what is no regular file: to open a named pipe would wait for its other end."""
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except OSError:  # FFmpeg says why it cannot be opened
+        return
+    if not regular:
+        raise SourceError(f"{shown(path)} is not a regular file; give a video file such as an mp4")
 
 
 def dates_packets(container: InputContainer) -> bool:
