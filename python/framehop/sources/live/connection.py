@@ -217,7 +217,7 @@ class LiveConnection:
         return SourceError(
             f"{self._how.name} gives no picture: {words_of(error)}. Its server may be unable to send parts of a file (Range), as "
             "`python -m http.server` is: save the film and read it from there, or have its index at its beginning "
-            "(ffmpeg -i FILM -c copy -movflags +faststart)"
+            "(ffmpeg -i FILM -c copy -movflags +faststart NEW.mp4)"
         )
 
     def _stalled(self) -> SourceError:

@@ -11,7 +11,7 @@ from framehop.sources.live.losses import Losses
 from framehop.sources.live.makers import Made
 
 REPEATED = "pictures that the playlist had given before"
-MOST_GROUPS = 1024  # more than the last segments of any playlist have, also where each picture is a group of its own
+MOST_GROUPS = 2048  # three segments of ten seconds, at 60 pictures a second that each are a group of its own, have 1800
 MOST_HELD = 8 << 20  # bytes
 
 _Timed = tuple[Made, Moment]
