@@ -23,8 +23,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """The latencies of one run in milliseconds, of the pictures that were looked at. `on_time`: the share of all pictures that was
-    looked at within 100 ms. `unanswered`: pictures that were neither looked at nor skipped."""
+    """The latencies of one run in milliseconds, of the pictures that were looked at; 0 if all were skipped. `on_time`: the share of
+    all pictures that was looked at within 100 ms. `unanswered`: pictures that were neither looked at nor skipped."""
 
     frames: int
     skipped: int
@@ -61,9 +61,9 @@ def latency_of(run: Run, frames: int) -> Latency:
 
 
 def _percentile(ascending: Sequence[float], share: float) -> float:
-    """Return the value that `share` of all values do not exceed; infinity if there are none."""
+    """Return the value that `share` of all values do not exceed; 0 if there are none. A result is JSON, which has no infinity."""
     if not ascending:
-        return float("inf")
+        return 0.0
     return round(ascending[min(len(ascending) - 1, int(share * len(ascending)))], 3)
 
 

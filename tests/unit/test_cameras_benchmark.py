@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks.accuracy.scoring import Found
@@ -33,6 +34,11 @@ def test_every_camera_has_its_pace_and_a_phase_of_its_own() -> None:
 def test_what_was_skipped_is_accounted_for_and_not_on_time() -> None:
     latency = latency_of(Run(late_ms=[50.0, 150.0], cpu_s=0.0, skipped=1), frames=4)
     assert (latency.on_time, latency.unanswered) == (0.25, 1)
+
+
+def test_a_run_of_which_all_was_skipped_can_be_kept() -> None:
+    latency = latency_of(Run(late_ms=[], cpu_s=0.0, skipped=4), frames=4)
+    assert msgspec.json.decode(msgspec.json.encode(latency), type=Latency) == latency
 
 
 def taken(cameras: int, p99: float, unanswered: int = 0) -> Round:
