@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -94,11 +95,24 @@ def test_what_has_not_changed_is_skipped_and_what_has_is_looked_at_at_once(gate:
     assert ring.free_slots() == ring.slot_count
 
 
+def keeps(gate: MotionGate, ring: _core.Ring, stream: str) -> list[int]:
+    """Return the seconds, of 30 after it came to rest, in which a stream is looked at."""
+    whole = [frame(seq, key=FrameKey(stream, EPOCH, seq)) for seq in range(LEARN + 1)]
+    assert len(looked_at(gate, ring, whole)) == LEARN + 1
+    rest = [frame(0, at_s=LEARN / 5 + second, key=FrameKey(stream, EPOCH, second)) for second in range(1, 31)]
+    return looked_at(gate, ring, rest)
+
+
 def test_one_is_looked_at_every_so_many_seconds(gate: MotionGate, ring: _core.Ring) -> None:
-    seq = learnt(gate, ring)
-    begin_s = (seq - 1) / 5
-    frames = [frame(seq + k, at_s=begin_s + k + 1) for k in range(30)]
-    assert [each - seq + 1 for each in looked_at(gate, ring, frames)] == [10, 20, 30]
+    first = keeps(gate, ring, "gate")
+    assert first[0] <= 10
+    assert first == [first[0] + 10 * k for k in range(3)]
+
+
+def test_streams_that_begin_together_do_not_all_ask_for_a_look_at_once(gate: MotionGate, ring: _core.Ring) -> None:
+    seconds = Counter(keeps(gate, ring, f"camera-{number:03}")[0] for number in range(40))
+    assert len(seconds) == 10
+    assert max(seconds.values()) <= 8
 
 
 def test_a_clock_that_jumps_back_is_no_reason_not_to_look(gate: MotionGate, ring: _core.Ring) -> None:

@@ -3,6 +3,7 @@ show them smaller."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,10 +30,12 @@ MOST_SCENES = (
 
 @dataclass(slots=True)
 class _View:
-    """The view of one stream in one epoch and tenure. `looked_us`: when it was looked at last. `moved`: whether it moved then."""
+    """The view of one stream in one epoch and tenure. `phase_us`: when its turn comes, which is to be looked at although
+    nothing moves. `looked_us`: when it was looked at last. `moved`: whether it moved then."""
 
     of: tuple[int, int]
     scene: Scene
+    phase_us: int
     looked_us: int = 0
     moved: bool = True
 
@@ -107,11 +110,17 @@ class MotionGate:
         cells = luma_of(pixels, _grid(size, pixels.shape))
         view = self._view(meta, job.record.tenure, cells)
         moves = view.scene.moves(cells, at_us)
-        looks = moves or view.moved or not 0 <= at_us - view.looked_us < self._keep_us
+        looks = moves or view.moved or self._is_due(view, at_us)
         view.moved = moves
         if looks:
             view.looked_us = at_us
         return looks
+
+    def _is_due(self, view: _View, at_us: int) -> bool:
+        """Return whether the stream's turn has come since it was looked at last, or its clock went back. Turns come every `keep_s`.
+        Each stream has its own: cameras that start together, or see the same lightning, would all ask for a look at once."""
+        turns = [(moment - view.phase_us) // self._keep_us for moment in (view.looked_us, at_us)]
+        return turns[0] != turns[1] or at_us < view.looked_us
 
     def _view(self, meta: FrameMeta, tenure: int, cells: Cells) -> _View:
         """Return what is remembered of a stream. A new epoch, tenure or picture size begins anew."""
@@ -119,7 +128,8 @@ class MotionGate:
         view = self._views.pop(key, None)
         if view is None or view.of != of or view.scene.shape != cells.shape:
             rows, columns = cells.shape
-            view = _View(of, Scene(watched(self._masks.of(meta.key.stream) or (), columns, rows)))
+            scene = Scene(watched(self._masks.of(meta.key.stream) or (), columns, rows))
+            view = _View(of, scene, phase_us=zlib.crc32(meta.key.stream.encode()) * self._keep_us >> 32)
         self._views[key] = view  # the one asked about last is the last
         if len(self._views) > MOST_SCENES:
             del self._views[next(iter(self._views))]
