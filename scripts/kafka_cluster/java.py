@@ -9,11 +9,13 @@ from scripts.kafka_cluster.errors import ClusterError
 from scripts.kafka_cluster.layout import HOST, Broker, Cluster
 
 FORMAT_TIMEOUT_S = 120.0
+# These programs live for minutes. Java's second compiler and its other collectors would take cores from whoever they serve.
+FRUGAL = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 def broker_command(cluster: Cluster, jars: Path) -> list[str]:
     heap = ["-Xms256m", "-Xmx1g"] if len(cluster.brokers) == 1 else ["-Xms128m", "-Xmx512m"]
-    return ["java", *heap, "-XX:+ExitOnOutOfMemoryError", *_common(cluster, jars)]
+    return ["java", *heap, "-XX:+ExitOnOutOfMemoryError", *FRUGAL, *_common(cluster, jars)]
 
 
 def format_directories(cluster: Cluster, jars: Path, passwords: dict[str, str]) -> None:
@@ -40,13 +42,7 @@ def _arguments(broker: Broker) -> Path:
 
 
 def _format(cluster: Cluster, broker: Broker, jars: Path, passwords: dict[str, str]) -> subprocess.Popen[str]:
-    options = [
-        "-XX:TieredStopAtLevel=1",
-        "-XX:+UseSerialGC",
-        *_common(cluster, jars),
-        "kafka.tools.StorageTool",
-        "format",
-    ]
+    options = [*FRUGAL, *_common(cluster, jars), "kafka.tools.StorageTool", "format"]
     options += ["--ignore-formatted", "-t", cluster.id, "-c", str(broker.properties)]
     options += ["--initial-controllers", _controllers(cluster)]
     for user, password in passwords.items():
