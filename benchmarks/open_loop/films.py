@@ -54,14 +54,14 @@ def _lies_in(one: Found, size: tuple[int, int], watch: Watch) -> bool:
 
 def judged(latency: Latency, run: Run, offer: Offer, truth: Truth) -> Latency:
     """Return `latency` with the objects in the pictures that count, of all cameras, and those that this run missed."""
-    lead = range(offer.lead)  # it is answered before, and taken for looked at
-    last = offer.lead + offer.frames // offer.cameras
+    lead = range(offer.lead)  # it is answered beforehand, and taken for looked at
+    last = offer.before + offer.frames // offer.cameras
     objects = missed = 0
     for camera, looked in enumerate(run.looked):
         found = [truth.found[offer.place(camera, seq, len(truth.found))] for seq in range(last)]
         verdict = judge(found, {*lead, *looked}, truth.threshold)
-        before = judge(found[: offer.lead], lead, truth.threshold)
-        objects, missed = objects + verdict.objects - before.objects, missed + verdict.missed
+        before = judge(found[: offer.before], {*lead, *looked}, truth.threshold)
+        objects, missed = objects + verdict.objects - before.objects, missed + verdict.missed - before.missed
     return msgspec.structs.replace(latency, objects=objects, missed=missed)
 
 

@@ -14,12 +14,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from benchmarks.harness.processes import DEADLINE_S, ROOT, BenchmarkError, cpu_by_process
 from benchmarks.open_loop.results import Run
-from benchmarks.open_loop.schedule import Offer, paced, schedule
+from benchmarks.open_loop.schedule import Due, Offer, paced, schedule
 from benchmarks.whole_worker.workload import Item, read_items
 from framehop import open_log
 from framehop.protocols import EventLog, FrameWriter
@@ -43,25 +44,36 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     options: list[str]
 
 
+class Start(NamedTuple):
+    """The moment from which pictures are due: in seconds by the monotonic clock, and in microseconds since 1970."""
+
+    at_s: float
+    at_us: int
+
+
 def run(job: Job) -> Run:
     items = read_items(Path(job.pictures), 0, job.count)
     with open_log(job.log) as log, _detect(job) as process, log.writer() as writer:
         epochs = _begin(writer, job, items)
         lead = len(epochs) * job.offer.lead
         _answers(log, process, lead)
+        start = Start(time.monotonic(), now_us())
+        run_in, counted = schedule(job.offer)
+        run_in_us = _offer(writer, job, items, epochs, run_in, start)
         before = cpu_by_process(process.pid)
-        due_us = _offer(writer, job, items, epochs)
-        answers = _answers(log, process, lead + len(due_us))
+        due_us = _offer(writer, job, items, epochs, counted, start)
+        answers = _answers(log, process, lead + len(run_in_us) + len(due_us))
         after = cpu_by_process(process.pid)
         process.send_signal(signal.SIGTERM)
         if process.wait(DEADLINE_S) != 0:
             raise BenchmarkError(f"framehop detect ended with status {process.returncode}")
-    offered = [answers[key] for key in due_us]
+    offered = [answers[key] for key in (*run_in_us, *due_us)]
     looked = {answer.event.key: answer.appended_us for answer in offered if answer.event.outcome == "detected"}
+    late_ms = [(at_us - due_us[key]) / 1000 for key, at_us in looked.items() if key in due_us]
     return Run(
-        late_ms=[(at_us - due_us[key]) / 1000 for key, at_us in looked.items()],
+        late_ms=late_ms,
         cpu_s=sum(used - before.get(name, 0.0) for name, used in after.items()),
-        skipped=len(offered) - len(looked),
+        skipped=len(due_us) - len(late_ms),
         looked=[[key.seq for key in looked if key.stream == _name(camera)] for camera in range(job.offer.cameras)],
     )
 
@@ -94,14 +106,15 @@ def _begin(writer: FrameWriter, job: Job, items: Sequence[Item]) -> list[int]:
     return epochs
 
 
-def _offer(writer: FrameWriter, job: Job, items: Sequence[Item], epochs: Sequence[int]) -> dict[FrameKey, int]:
-    """Append all pictures when they are due; return when that was by the wall clock, microseconds since 1970."""
-    offer, due_us = job.offer, dict[FrameKey, int]()
-    start_s, start_us = time.monotonic(), now_us()
-    for due in paced(schedule(offer), start_s):
-        key = FrameKey(_name(due.camera), epochs[due.camera], due.seq + offer.lead)
-        due_us[key] = start_us + round(due.at_s * 1e6)
-        _append(writer, job, key, items[offer.place(due.camera, key.seq, len(items))], due_us[key])
+def _offer(
+    writer: FrameWriter, job: Job, items: Sequence[Item], epochs: Sequence[int], dues: Sequence[Due], start: Start
+) -> dict[FrameKey, int]:
+    """Append pictures when they are due; return when that was by the wall clock, microseconds since 1970."""
+    due_us: dict[FrameKey, int] = {}
+    for due in paced(dues, start.at_s):
+        key = FrameKey(_name(due.camera), epochs[due.camera], due.seq)
+        due_us[key] = start.at_us + round(due.at_s * 1e6)
+        _append(writer, job, key, items[job.offer.place(due.camera, key.seq, len(items))], due_us[key])
     return due_us
 
 

@@ -45,7 +45,7 @@ class InDirectories:
 
 class InKafka:
     name = "Kafka"
-    warm_up_s = 120.0  # Java compiles what is called often, and used up to a third of a core for it in the first minute and a half
+    warm_up_s = 30.0  # Java compiles what is called often
 
     def __init__(self, brokers: Brokers) -> None:
         self._brokers, self._made = brokers, 0

@@ -12,8 +12,8 @@ import msgspec
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """The load of one run: `cameras` of `fps` pictures per second each, for `seconds`. `seed`: of the cameras' phases. `films`: how
-    many pictures each film has; without them every camera cuts from one picture to the next. `lead`: pictures of each camera before
-    the first that counts."""
+    many pictures each film has; without them every camera cuts from one picture to the next. `lead`: pictures of each camera that
+    are worked off beforehand. `run_in`: of those that follow in time, how many come before the first that counts."""
 
     cameras: int
     fps: float
@@ -21,10 +21,17 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     films: tuple[int, ...] = ()
     lead: int = 1
+    run_in: int = 0
 
     @property
     def frames(self) -> int:
+        """The number of pictures that count."""
         return self.cameras * round(self.fps * self.seconds)
+
+    @property
+    def before(self) -> int:
+        """The number of pictures of each camera before the first that counts."""
+        return self.lead + self.run_in
 
     def place(self, camera: int, seq: int, pictures: int) -> int:
         """Return which of all `pictures` a camera shows. `seq`: counts from the first of its lead. Films lie one after another."""
@@ -46,22 +53,25 @@ def _there_and_back(length: int, seq: int) -> int:
 
 
 class Due(NamedTuple):
-    """One picture: when it is due, in seconds from the start, of which camera it is, and its number there."""
+    """One picture: when it is due, in seconds from the start, of which camera it is, and its number there, the lead included."""
 
     at_s: float
     camera: int
     seq: int
 
 
-def schedule(offer: Offer) -> list[Due]:
-    """Return all pictures in the order in which they are due. Each camera has a phase of its own, as real ones are not in step."""
+def schedule(offer: Offer) -> tuple[list[Due], list[Due]]:
+    """Return the pictures of the run-in, and those that count, in the order in which they are due. Each camera has its own phase:
+    real ones are not in step."""
     chance = random.Random(offer.seed)
     phases = [chance.random() / offer.fps for _ in range(offer.cameras)]
-    return sorted(
-        Due(phase + seq / offer.fps, camera, seq)
+    dues = sorted(
+        Due(phase + seq / offer.fps, camera, offer.lead + seq)
         for camera, phase in enumerate(phases)
-        for seq in range(round(offer.fps * offer.seconds))
+        for seq in range(offer.run_in + round(offer.fps * offer.seconds))
     )
+    first = offer.cameras * offer.run_in
+    return dues[:first], dues[first:]
 
 
 def paced(dues: Sequence[Due], start_s: float) -> Iterator[Due]:

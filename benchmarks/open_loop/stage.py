@@ -18,13 +18,14 @@ from benchmarks.open_loop.schedule import Offer
 from benchmarks.whole_worker.workload import MODEL, pictures, write_log
 
 STILLS = 64  # offered again and again
+RUN_IN_S = 2.0  # who was idle has to wake up, and motion looks at every camera that paused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """The pictures and the programs. `pictures`: the log that has them, `count` in all. `films`: how many of each film; none for
-    stills. `lead`: pictures of a camera before those that count. `ours`: further options of `framehop detect` by the name of the
-    run. `truth`: the objects in films."""
+    stills. `lead`: pictures of a camera that are worked off beforehand. `ours`: further options of `framehop detect` by the name of
+    the run. `truth`: the objects in films."""
 
     pictures: Path
     count: int
@@ -37,7 +38,15 @@ class Stage:
     truth: Truth | None = None
 
     def offer(self, cameras: int, seconds: float, seed: int) -> Offer:
-        return Offer(cameras=cameras, fps=self.fps, seconds=seconds, seed=seed, films=self.films, lead=self.lead)
+        return Offer(
+            cameras=cameras,
+            fps=self.fps,
+            seconds=seconds,
+            seed=seed,
+            films=self.films,
+            lead=self.lead,
+            run_in=round(RUN_IN_S * self.fps),
+        )
 
     def job(self, offer: Offer, log: str, more: str) -> str:
         """Return the task of a run of framehop as JSON. `more`: further options."""

@@ -22,13 +22,22 @@ from framehop.types import DetectedObject
 
 def test_every_camera_has_its_pace_and_a_phase_of_its_own() -> None:
     offer = Offer(cameras=3, fps=5.0, seconds=2.0, seed=1)
-    dues = schedule(offer)
+    _, dues = schedule(offer)
     assert len(dues) == offer.frames
     assert dues == sorted(dues)
     for camera in range(3):
         times = [due.at_s for due in dues if due.camera == camera]
         assert all(later - earlier == pytest.approx(0.2) for earlier, later in pairwise(times))
     assert len({min(due.at_s for due in dues if due.camera == camera) for camera in range(3)}) == 3
+
+
+def test_the_run_in_comes_before_all_that_counts_and_at_the_same_pace() -> None:
+    offer = Offer(cameras=3, fps=5.0, seconds=2.0, seed=1, lead=4, run_in=2)
+    run_in, counted = schedule(offer)
+    assert (len(run_in), len(counted)) == (6, offer.frames)
+    assert run_in + counted == sorted(run_in + counted)
+    assert {due.seq for due in run_in} == {4, 5}
+    assert min(due.seq for due in counted) == offer.before == 6
 
 
 def test_what_was_skipped_is_accounted_for_and_not_on_time() -> None:
@@ -91,6 +100,19 @@ def test_an_object_that_came_and_went_between_two_looks_was_missed() -> None:
     assert (latency.objects, latency.missed) == (2, 2)
     run = Run(late_ms=[], cpu_s=0.0, skipped=4, looked=[[3]])
     assert judged(latency_of(run, offer.frames), run, offer, truth).missed == 0
+
+
+def test_what_was_missed_in_the_run_in_does_not_count() -> None:
+    offer = Offer(cameras=1, fps=5.0, seconds=1.0, seed=1, films=(7,), lead=1, run_in=1)
+    cat, dog = (Found(label, 0.9, (10.0, 10.0, 50.0, 50.0)) for label in ("cat", "dog"))
+    truth = Truth(
+        [[cat], [dog], [dog], [cat], [cat], [cat], [cat]], threshold=0.5
+    )  # seqs 2 to 6 count, 1 is the run-in
+    run = Run(late_ms=[], cpu_s=0.0, skipped=5, looked=[[]])
+    latency = judged(latency_of(run, offer.frames), run, offer, truth)
+    assert (latency.objects, latency.missed) == (5, 1)
+    run = Run(late_ms=[], cpu_s=0.0, skipped=5, looked=[[1]])
+    assert judged(latency_of(run, offer.frames), run, offer, truth).missed == 4
 
 
 def test_what_is_not_watched_is_masked_and_its_objects_do_not_count(tmp_path: Path) -> None:
