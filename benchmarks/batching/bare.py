@@ -20,7 +20,7 @@ from benchmarks.batching.meter import Meter
 from benchmarks.batching.results import RUN, Job, Run
 from benchmarks.batching.workload import PICTURES, Places, by_itself, groups, one_at_a_time, under_load
 from benchmarks.whole_worker.bare import Decoded, Parts, found_by
-from benchmarks.whole_worker.workload import Item
+from benchmarks.whole_worker.workload import MODEL, Item
 from framehop.inference.postprocess import Objects
 from framehop.inference.tensors import InputArray
 
@@ -87,7 +87,7 @@ def run(who: str, job: Job) -> Run:
 
 
 def _loop(who: str, job: Job) -> Loop:
-    parts = Parts(batch=job.case.batch, threads=job.case.threads)
+    parts = Parts(MODEL, batch=job.case.batch, threads=job.case.threads)
     decoded: list[Decoded] = [(picture, job.size) for picture in np.load(job.pictures)]
     alone = [(place,) for place in range(PICTURES)]
     return RunLoop(parts, decoded, [*groups(job.case.batch), *alone]) if who == RUN else WholeLoop(parts, decoded)

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from benchmarks.whole_worker.bare import Parts
+from benchmarks.whole_worker.workload import MODEL
 from benchmarks.whole_worker.workload import PICTURES as PANS
 from benchmarks.whole_worker.workload import pictures as pans
 from framehop import decode_jpeg
@@ -24,7 +25,7 @@ A = TypeVar("A")
 
 def make(path: Path, size: tuple[int, int]) -> tuple[int, int]:
     """Write the pictures as a worker decodes them for the model, uint8 [P, H, W, 3], RGB; return (height, width)."""
-    need = Parts(batch=1, threads=1).need
+    need = Parts(MODEL, batch=1, threads=1).need
     views = islice(pans(len(PANS), *size), PICTURES)
     pixels = [decode_jpeg(view, min_width=need.width, min_height=need.height, fit=need.fit) for view in views]
     np.save(path, np.stack(pixels))

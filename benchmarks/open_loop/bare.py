@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from benchmarks.open_loop.results import Run
 from benchmarks.open_loop.schedule import Due, Offer, paced, schedule
 from benchmarks.whole_worker.bare import Parts, buffers_for
-from benchmarks.whole_worker.workload import Item, read_items
+from benchmarks.whole_worker.workload import MODEL, Item, read_items
 
 Waiting = queue.SimpleQueue[tuple[float, Item, list[float]] | None]
 
 
 def run(items: Sequence[Item], offer: Offer) -> Run:
     cores = len(os.sched_getaffinity(0))
-    parts = Parts(batch=1, threads=1)
+    parts = Parts(MODEL, batch=1, threads=1)
     lanes, buffers = [parts.lane() for _ in range(cores)], buffers_for(parts, items, cores)
     for lane, buffer in zip(lanes, buffers, strict=True):
         lane.detect([lane.decode(items[0].payload, buffer)])

@@ -45,7 +45,7 @@ class InDirectories:
 
 class InKafka:
     name = "Kafka"
-    warm_up_s = 30.0  # Java compiles what is called often
+    warm_up_s = 60.0  # Java compiles what is called often
 
     def __init__(self, brokers: Brokers) -> None:
         self._brokers, self._made = brokers, 0

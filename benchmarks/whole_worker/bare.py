@@ -5,7 +5,6 @@ Either one loop over batches, or a loop in each of several threads, which share 
 
 from __future__ import annotations
 
-import argparse
 import copy
 import os
 import sys
@@ -13,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -21,8 +19,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from benchmarks.whole_worker.results import Box, Found, Measured, Run
+from benchmarks.whole_worker.span import parser_of_span
 from benchmarks.whole_worker.turbojpeg import TurboJpeg
-from benchmarks.whole_worker.workload import MODEL, Item, read_items
+from benchmarks.whole_worker.workload import Item, read_items
 from framehop import decode_jpeg
 from framehop.inference import Network, load_model
 from framehop.inference.postprocess import NO_OBJECTS, Objects, Postprocessor
@@ -36,10 +35,11 @@ Decoded = tuple[Picture, tuple[int, int]]
 
 
 class Parts:
-    """The four steps, each as plain as it can be. `threads`: of one inference, 0 for one per core, as in framehop."""
+    """The four steps, each as plain as it can be."""
 
-    def __init__(self, *, batch: int, threads: int = 0) -> None:
-        model = load_model(MODEL)
+    def __init__(self, name: str, *, batch: int, threads: int = 0) -> None:
+        """`name`: of the model. `threads`: of one inference, 0 for one per core, as in framehop."""
+        model = load_model(name)
         self._batch = batch
         with Network.open(model) as network:
             self.spec = recognise(network, model).spec
@@ -150,9 +150,9 @@ def side_by_side(parts: Parts, items: Sequence[Item], threads: int) -> list[Obje
     return results
 
 
-def run(items: Sequence[Item], *, batch: int, decode_threads: int = 0, lanes: int = 0) -> Run:
+def run(items: Sequence[Item], model: str, *, batch: int, decode_threads: int = 0, lanes: int = 0) -> Run:
     """Measure one run. `lanes`: loops side by side, each of one thread and one picture; 0 for one loop over batches."""
-    parts = Parts(batch=batch, threads=1 if lanes else 0)
+    parts = Parts(model, batch=batch, threads=1 if lanes else 0)
     check_pixels(parts, items[:8])
     warm = next(one_by_one(parts, items, batch))
     parts.detect(warm)
@@ -174,10 +174,7 @@ def found_by(items: Sequence[Item], results: Sequence[Objects]) -> Found:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--first", type=int, required=True)
-    parser.add_argument("--frames", type=int, required=True)
+    parser = parser_of_span(__doc__)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--pool", action="store_true", help="decode in one thread per core beside the inference")
     parser.add_argument("--lanes", action="store_true", help="a loop of one thread per core, each with a picture alone")
@@ -186,6 +183,7 @@ def main() -> int:
     cores = len(os.sched_getaffinity(0))
     measured = run(
         items,
+        options.model,
         batch=options.batch,
         decode_threads=cores if options.pool else 0,
         lanes=cores if options.lanes else 0,

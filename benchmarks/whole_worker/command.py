@@ -16,20 +16,22 @@ import msgspec
 from benchmarks.harness.carrying_out import carry_out, say
 from benchmarks.harness.machine import Load, Others, before, describe, during, look
 from benchmarks.harness.processes import ROOT, BenchmarkError, run_fresh
+from benchmarks.whole_worker.bare import Parts
 from benchmarks.whole_worker.boxes import SCORE_TOLERANCE, SIDE_TOLERANCE, agreement, compare
 from benchmarks.whole_worker.on_kafka import InKafka
 from benchmarks.whole_worker.report import IN_KAFKA, OURS, TUTORIAL, markdown, summarise
 from benchmarks.whole_worker.results import Result, Round, Run, Workload
 from benchmarks.whole_worker.scripted import SCRIPTS, Scripts
+from benchmarks.whole_worker.span import Span
 from benchmarks.whole_worker.workload import MODEL, PICTURES, make_log, read_items
 from framehop._core import __version__ as framehop_build
-from framehop.inference import load_model
 
+BATCH = "8"
 PEERS = {
     "bare, batch 1": ["--batch", "1"],
-    "bare, batch 8": ["--batch", "8"],
+    "bare, batch 8": ["--batch", BATCH],
     "bare, batch 1, decode pool": ["--batch", "1", "--pool"],
-    "bare, batch 8, decode pool": ["--batch", "8", "--pool"],
+    "bare, batch 8, decode pool": ["--batch", BATCH, "--pool"],
     "bare, a thread per core": ["--lanes"],
 }
 Program = Callable[[int], Run]  # of the number of the round
@@ -56,8 +58,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--frames", type=_positive, default=300, help="measured frames per run [300]")
     parser.add_argument("--streams", type=_positive, default=4)
     parser.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="of the JPEGs [1280x720]")
+    parser.add_argument("--model", default=MODEL, metavar="FILE", help=f"the network of everyone [{MODEL}]")
     parser.add_argument("--slots", type=_positive, default=32, help="pictures in the worker's ring [32]")
-    parser.add_argument("--max-batch", type=_positive, default=8, help="framehop's most pictures in one inference [8]")
+    parser.add_argument(
+        "--max-batch", type=_positive, default=8, help="pictures in one inference; 1: of nobody more [8]"
+    )
     parser.add_argument("--peers-python", metavar="PYTHON", help="an interpreter for the scripts of users, too")
     parser.add_argument("--kafka", action="store_true", help="with --peers-python: through a broker as well")
     parser.add_argument("--json", type=Path, metavar="FILE", help="default: benchmarks/results/pipeline-DATE.json")
@@ -82,7 +87,8 @@ def programs(options: argparse.Namespace, log: Path, load: Workload, stack: Exit
     """Return who runs, by name: a function that carries out the run of a round."""
     found: dict[str, Program] = {OURS: partial(run_ours, log, load)}
     for name, words in PEERS.items():
-        found[name] = partial(run_bare, log, load, words)
+        if BATCH not in words or load.max_batch >= int(BATCH):
+            found[name] = partial(run_bare, log, load, words)
     if options.peers_python:
         items = read_items(log, load.lead, load.frames)
         scripts = Scripts(options.peers_python, log.parent / "pictures", items, model=load.model)
@@ -94,7 +100,7 @@ def programs(options: argparse.Namespace, log: Path, load: Workload, stack: Exit
 
 
 def stages_cpu_ms(log: Path, load: Workload, *words: str) -> dict[str, float]:
-    return msgspec.json.decode(run_fresh(f"{PACKAGE}.stages", *_span(log, load), *words), type=dict[str, float])
+    return msgspec.json.decode(run_fresh(f"{PACKAGE}.stages", *_span(log, load).words(), *words), type=dict[str, float])
 
 
 def measure(
@@ -102,17 +108,18 @@ def measure(
 ) -> Result:
     warnings: list[str] = []
     rounds = []
+    least = Parts(load.model, batch=1, threads=1).spec.score_threshold
     for number in range(count):
         seen = look()
         warnings += warn(before(seen, first=number == 0))
         say(f"round {number + 1} of {count}")
-        rounds.append(one_round(everyone, stages, number, seen))
+        rounds.append(one_round(everyone, stages, number, seen, least))
         warnings += warn(during(rounds[-1].others_busy_cores))
     machine = describe(VERSIONS, ROOT, {"framehop": framehop_build})
     return Result(
         started_at=started_at.isoformat(timespec="seconds"),
         machine=machine,
-        workload=load,
+        workload=msgspec.structs.replace(load, model=Path(load.model).name),
         tolerance={"score": SCORE_TOLERANCE, "side_px": SIDE_TOLERANCE},
         warnings=warnings,
         rounds=rounds,
@@ -142,15 +149,18 @@ def prepare(options: argparse.Namespace, log: Path) -> Workload:
         height=height,
         mean_bytes=made // total,
         pictures=list(PICTURES),
-        model=MODEL,
+        model=options.model,
         slots=options.slots,
         max_batch=options.max_batch,
         log_filesystem=filesystem(log),
     )
 
 
-def one_round(everyone: dict[str, Program], stages: Mapping[str, Stages], number: int, seen: Load) -> Round:
-    """Everyone once, each in a fresh process; every other round backwards, so that a drift of the machine favours nobody."""
+def one_round(
+    everyone: dict[str, Program], stages: Mapping[str, Stages], number: int, seen: Load, least: float
+) -> Round:
+    """Everyone once, each in a fresh process; every other round backwards, so that a drift of the machine favours nobody. `least`:
+    the network's threshold."""
     order = [*everyone, *stages]
     if number % 2:
         order.reverse()
@@ -165,7 +175,7 @@ def one_round(everyone: dict[str, Program], stages: Mapping[str, Stages], number
                 runs[name] = everyone[name](number)
                 measured = runs[name].measured
                 say(f"    {measured.fps:.1f} frames/s, {measured.cpu_ms_per_frame:.2f} CPU-ms per frame")
-    equal, borderline = same_boxes(runs)
+    equal, borderline = same_boxes(runs, least)
     return Round(
         load=seen,
         order=order,
@@ -176,7 +186,7 @@ def one_round(everyone: dict[str, Program], stages: Mapping[str, Stages], number
         compared=equal,
         borderline=borderline,
         others_busy_cores=others.busy_cores,
-        agreement=agreements(runs),
+        agreement=agreements(runs, least),
     )
 
 
@@ -185,7 +195,7 @@ def run_ours(log: Path, load: Workload, _number: int) -> Run:
 
 
 def run_bare(log: Path, load: Workload, words: list[str], _number: int) -> Run:
-    return heard(f"{PACKAGE}.bare", *_span(log, load), *words)
+    return heard(f"{PACKAGE}.bare", *_span(log, load).words(), *words)
 
 
 def run_script(scripts: Scripts, what: str, _number: int) -> Run:
@@ -196,28 +206,24 @@ def heard(module: str, *args: str) -> Run:
     return msgspec.json.decode(run_fresh(module, *args), type=Run)
 
 
-def same_boxes(runs: dict[str, Run]) -> tuple[int, int]:
+def same_boxes(runs: dict[str, Run], threshold: float) -> tuple[int, int]:
     """Assert that whoever has framehop's pixels found what framehop found; returns how many boxes were equal, and how many
     borderline."""
     exact = [name for name in runs if name in {*PEERS, IN_KAFKA}]
-    found = [compare(runs[OURS].found, runs[name].found, threshold=threshold(), peer=name) for name in exact]
+    found = [compare(runs[OURS].found, runs[name].found, threshold=threshold, peer=name) for name in exact]
     equal = sum(each.equal for each in found)
     if equal == 0:
         raise BenchmarkError("nobody found anything: the comparison means nothing")
     return equal, sum(each.borderline for each in found)
 
 
-def agreements(runs: dict[str, Run]) -> dict[str, float]:
+def agreements(runs: dict[str, Run], threshold: float) -> dict[str, float]:
     """Assert that the scripts found the objects that framehop found; returns the share of them that both have."""
     return {
-        name: agreement(runs[OURS].found, runs[name].found, threshold=threshold(), peer=name)
+        name: agreement(runs[OURS].found, runs[name].found, threshold=threshold, peer=name)
         for name in runs
         if name in {*SCRIPTS, TUTORIAL}
     }
-
-
-def threshold() -> float:
-    return load_model(MODEL).overrides.score_threshold or 0.0
 
 
 def filesystem(path: Path) -> str:
@@ -226,8 +232,8 @@ def filesystem(path: Path) -> str:
     return done.stdout.strip()
 
 
-def _span(log: Path, load: Workload) -> list[str]:
-    return ["--log", str(log), "--first", str(load.lead), "--frames", str(load.frames)]
+def _span(log: Path, load: Workload) -> Span:
+    return Span(log, load.lead, load.frames, load.model, load.max_batch)
 
 
 def _positive(text: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import select
 import subprocess
@@ -10,10 +9,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
-from pathlib import Path
 
 from benchmarks.harness.processes import ROOT, BenchmarkError
 from benchmarks.whole_worker.bare import Parts, buffers_for
+from benchmarks.whole_worker.span import Span, parser_of_span, span_of
 from benchmarks.whole_worker.workload import Item, read_items
 
 MODULE = "benchmarks.whole_worker.neighbours"
@@ -23,8 +22,8 @@ READY = b"ready\n"
 
 
 @contextmanager
-def neighbours(span: Sequence[str]) -> Iterator[None]:
-    """Have a neighbour at work on every core but one. `span`: the frames of a log, as arguments of the command line."""
+def neighbours(span: Span) -> Iterator[None]:
+    """Have a neighbour at work on every core but one."""
     with ExitStack() as stack:
         started = [stack.enter_context(_neighbour(span)) for _ in range(len(os.sched_getaffinity(0)) - 1)]
         for process in started:
@@ -33,9 +32,9 @@ def neighbours(span: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _neighbour(span: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+def _neighbour(span: Span) -> Iterator[subprocess.Popen[bytes]]:
     """Start one, which ends when its stdin is closed: by us, or because we died."""
-    command = [sys.executable, "-m", MODULE, *span]
+    command = [sys.executable, "-m", MODULE, *span.words()]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield process
@@ -54,8 +53,8 @@ def _await_ready(process: subprocess.Popen[bytes]) -> None:
         raise BenchmarkError(f"a neighbour was not at work within {START_S:.0f} s: see its message above")
 
 
-def work(items: Sequence[Item]) -> None:
-    parts = Parts(batch=1, threads=1)
+def work(items: Sequence[Item], model: str) -> None:
+    parts = Parts(model, batch=1, threads=1)
     [buffer] = buffers_for(parts, items, 1)
     for place, item in enumerate(cycle(items)):
         parts.detect([parts.decode(item.payload, buffer)])
@@ -67,12 +66,8 @@ def work(items: Sequence[Item]) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--first", type=int, required=True)
-    parser.add_argument("--frames", type=int, required=True)
-    options = parser.parse_args()
-    work(read_items(options.log, options.first, options.frames))
+    span = span_of(parser_of_span(__doc__).parse_args())
+    work(read_items(span.log, span.first, span.frames), span.model)
     return 0
 
 

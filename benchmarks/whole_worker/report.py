@@ -75,7 +75,7 @@ def markdown(result: Result) -> str:
         f"{result.started_at[:10]}, {machine.cpu}, {machine.cores} cores, Linux {machine.kernel}, Python {machine.python}, "
         f"ONNX Runtime {machine.versions['onnxruntime']}, framehop {machine.versions['framehop']} ({machine.commit}); "
         f"{len(result.rounds)} rounds of {load.frames} frames, {load.width}x{load.height}, {load.mean_bytes // 1000} kB, "
-        f"{load.streams} streams; ring of {load.slots}, batches of up to {load.max_batch}. Median (lowest–highest).",
+        f"{load.streams} streams; {load.model}; ring of {load.slots}, batches of up to {load.max_batch}. Median (lowest–highest).",
         *(["", f"**Not to be published: {'; '.join(dict.fromkeys(result.warnings))}.**"] if result.warnings else []),
     ]
     return "\n".join([*head, "", *_runs(summary), "", *_stages(summary)])

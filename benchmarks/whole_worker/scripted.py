@@ -52,9 +52,10 @@ class Scripts:
 
 def job_of(model: str) -> dict[str, Any]:
     """Return what a script has to know of the network, as its user would read it off the model's page."""
-    spec = Parts(batch=1, threads=1).spec
+    spec = Parts(model, batch=1, threads=1).spec
     head = spec.head
-    assert isinstance(head, SsdSpec), "the scripts read the outputs of an SSD"
+    if not isinstance(head, SsdSpec):
+        raise BenchmarkError(f"the scripts read the outputs of an SSD, which {model} is not: leave --peers-python out")
     return {
         "model": str(load_model(model).file),
         "size": [spec.input.width, spec.input.height],

@@ -3,11 +3,9 @@ core is busy, too, as in a pipeline that uses them all."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.whole_worker.bare import Decoded, Parts, buffers_for
 from benchmarks.whole_worker.neighbours import neighbours
+from benchmarks.whole_worker.span import Span, parser_of_span, span_of
 from benchmarks.whole_worker.workload import Item, read_items
 from framehop.inference.tensors import InputArray
 
@@ -32,9 +31,9 @@ INFER_BUSY = tuple(infer_name(1, batch) for batch in BATCHES)  # where the other
 OTHERS = ("decode", "preprocess", "postprocess")
 
 
-def measure(items: Sequence[Item], frames: int, threads: Sequence[int] = THREADS) -> dict[str, float]:
+def measure(items: Sequence[Item], span: Span, threads: Sequence[int]) -> dict[str, float]:
     """Return CPU-ms per frame by stage. The first pass over the pictures is not counted."""
-    parts = Parts(batch=max(BATCHES), threads=1)
+    frames, parts = span.frames, Parts(span.model, batch=1, threads=1)
     buffers = buffers_for(parts, items, len(items))
     found = {
         "decode": _cpu_ms(frames, len(items), lambda i: parts.decode(items[i].payload, buffers[i])),
@@ -45,7 +44,7 @@ def measure(items: Sequence[Item], frames: int, threads: Sequence[int] = THREADS
     found["postprocess"] = _cpu_ms(
         frames, len(items), lambda i: parts.objects(outputs[i][0], outputs[i][1], [decoded[i]])
     )
-    return found | dict(_infer(decoded, frames, threads))
+    return found | dict(_infer(decoded, span, threads))
 
 
 def _outputs(parts: Parts, decoded: Decoded) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
@@ -53,12 +52,12 @@ def _outputs(parts: Parts, decoded: Decoded) -> tuple[list[NDArray[np.float32]],
     return parts.infer(batch), transforms
 
 
-def _infer(decoded: Sequence[Decoded], frames: int, of_threads: Sequence[int]) -> Iterator[tuple[str, float]]:
+def _infer(decoded: Sequence[Decoded], span: Span, of_threads: Sequence[int]) -> Iterator[tuple[str, float]]:
     for threads in of_threads:
-        for batch in BATCHES:
-            parts = Parts(batch=batch, threads=threads)
+        for batch in (batch for batch in BATCHES if batch <= span.max_batch):
+            parts = Parts(span.model, batch=batch, threads=threads)
             tensors = [_tensor(parts, decoded, first, batch) for first in range(0, len(decoded), batch)]
-            rounds = -(-frames // batch)
+            rounds = -(-span.frames // batch)
             cpu_ms = _cpu_ms(rounds, len(tensors), lambda i, parts=parts, tensors=tensors: parts.infer(tensors[i]))  # type: ignore[misc]
             yield infer_name(threads, batch), cpu_ms / batch
 
@@ -80,18 +79,16 @@ def _cpu_ms(times: int, choices: int, step: Callable[[int], object]) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--first", type=int, required=True)
-    parser.add_argument("--frames", type=int, required=True)
+    parser = parser_of_span(__doc__)
     parser.add_argument("--busy", action="store_true", help="while every other core does the whole way of frames")
     options = parser.parse_args()
-    items = read_items(options.log, options.first, min(SAMPLE, options.frames))
+    span = span_of(options)
+    items = read_items(span.log, span.first, min(SAMPLE, span.frames))
     if options.busy:
-        with neighbours(["--log", str(options.log), "--first", str(options.first), "--frames", str(len(items))]):
-            found = measure(items, options.frames, threads=(1,))
+        with neighbours(span._replace(frames=len(items))):
+            found = measure(items, span, threads=(1,))
     else:
-        found = measure(items, options.frames)
+        found = measure(items, span, THREADS)
     sys.stdout.buffer.write(msgspec.json.encode(found))
     return 0
 

@@ -15,6 +15,7 @@ from benchmarks.whole_worker.boxes import agreement, compare
 from benchmarks.whole_worker.command import PEERS, STAGES, STAGES_BUSY, same_boxes
 from benchmarks.whole_worker.report import IN_KAFKA, OURS, TUTORIAL, summarise
 from benchmarks.whole_worker.results import Box, Measured, Result, Round, Run
+from benchmarks.whole_worker.span import Span, parser_of_span, span_of
 from benchmarks.whole_worker.stages import INFER, INFER_BUSY, OTHERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,11 @@ def test_one_command_measures_compares_and_keeps(tmp_path: Path) -> None:
     assert set(result.summary.fps_ratio) == set(PEERS)
     assert result.machine.cores > 0
     assert command("--show", kept).stdout == done.stdout
+
+
+def test_a_span_goes_through_a_command_line() -> None:
+    span = Span(Path("a log"), first=3, frames=4, model="strange one.onnx", max_batch=1)
+    assert span_of(parser_of_span(None).parse_args(span.words())) == span
 
 
 # ---------------------------------------------------------------- same boxes
@@ -85,7 +91,7 @@ def test_a_frame_without_an_event_makes_the_figures_void() -> None:
 
 def test_nothing_found_by_anyone_is_no_comparison() -> None:
     with pytest.raises(BenchmarkError, match="nobody found anything"):
-        same_boxes({name: Run(measured=measured(1.0), found={"a/0": []}) for name in (OURS, *PEERS)})
+        same_boxes({name: Run(measured=measured(1.0), found={"a/0": []}) for name in (OURS, *PEERS)}, 0.5)
 
 
 # ---------------------------------------------------------------- the objects of scripts
