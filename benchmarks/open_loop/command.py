@@ -17,12 +17,11 @@ from benchmarks.harness.processes import ROOT, run_fresh
 from benchmarks.open_loop.films import Watch
 from benchmarks.open_loop.places import InDirectories, InKafka, Place
 from benchmarks.open_loop.report import markdown
-from benchmarks.open_loop.results import Latency, Result, Round, Run
+from benchmarks.open_loop.results import PEER, Latency, Result, Round, Run
 from benchmarks.open_loop.schedule import Offer
 from benchmarks.open_loop.stage import Stage, make_stage
 from framehop._core import __version__ as framehop_build
 
-BARE = "bare, a thread per core"
 PACKAGE = "benchmarks.open_loop"
 VERSIONS = ("onnxruntime", "numpy", "pyzmq", "apsw", "confluent-kafka", "scikit-image")
 
@@ -41,6 +40,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks/cameras.py", description="How many cameras, and how late.")
     parser.add_argument("--cameras", type=_numbers, default=[6, 8, 10, 12, 13, 14], metavar="N,…")
     parser.add_argument("--fps", type=float, default=5.0, help="of each camera [5]")
+    parser.add_argument("--fast", type=float, default=0.0, metavar="FPS", help="one more camera, of so many [none]")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each run [20]")
     parser.add_argument("--rounds", type=int, default=3, help="every load comes once in each [3]")
     parser.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="of the JPEGs [1280x720]")
@@ -75,6 +75,8 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.watch and not options.film:
         parser.error("--watch needs --film")
+    if options.fast and options.film:
+        parser.error("--fast is a camera of stills, and excludes --film")
     return options
 
 
@@ -132,14 +134,14 @@ def warm_up(options: argparse.Namespace, stage: Stage, place: Place) -> None:
 
 def one_round(stage: Stage, offer: Offer, place: Place, seen: Load, *, backwards: bool) -> Round:
     """Everyone once with this load, each in a fresh process."""
-    order = [*stage.ours, BARE]
+    order = [*stage.ours, PEER]
     found: dict[str, Latency] = {}
     broker_ms: dict[str, float] = {}
     with Others(place.broker_cpu_s) as others:
         for name in reversed(order) if backwards else order:
             used_s = place.broker_cpu_s()
             found[name] = stage.judged(one_run(stage, offer, place, name), offer)
-            if name != BARE:
+            if name != PEER:
                 broker_ms[name] = round(1000 * (place.broker_cpu_s() - used_s) / offer.frames, 2)
             say(f"  {name}: p50 {found[name].p50:.1f} ms, p99 {found[name].p99:.1f} ms")
     return Round(
@@ -153,7 +155,7 @@ def one_round(stage: Stage, offer: Offer, place: Place, seen: Load, *, backwards
 
 
 def one_run(stage: Stage, offer: Offer, place: Place, name: str) -> Run:
-    if name == BARE:
+    if name == PEER:
         words = [f"{PACKAGE}.bare", str(stage.pictures), str(stage.count), msgspec.json.encode(offer).decode()]
         return msgspec.json.decode(run_fresh(*words), type=Run)
     with place.new_log() as log:

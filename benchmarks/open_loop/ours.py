@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.harness.processes import DEADLINE_S, ROOT, BenchmarkError, cpu_by_process
-from benchmarks.open_loop.results import Run
+from benchmarks.open_loop.results import OF_USE_MS, Run
 from benchmarks.open_loop.schedule import Due, Offer, paced, schedule
 from benchmarks.whole_worker.workload import Item, read_items
 from framehop import open_log
@@ -74,8 +74,15 @@ def run(job: Job) -> Run:
         late_ms=late_ms,
         cpu_s=sum(used - before.get(name, 0.0) for name, used in after.items()),
         skipped=len(due_us) - len(late_ms),
-        looked=[[key.seq for key in looked if key.stream == _name(camera)] for camera in range(job.offer.cameras)],
+        looked=[[key.seq for key in looked if key.stream == _name(camera)] for camera in range(len(job.offer.paces))],
+        served=[_served(job.offer, _name(camera), looked, due_us) for camera in range(job.offer.cameras)],
     )
+
+
+def _served(offer: Offer, stream: str, looked: Mapping[FrameKey, int], due_us: Mapping[FrameKey, int]) -> float:
+    """Return the share of a camera's pictures that was looked at soon enough to be of use."""
+    soon = [key for key, at_us in looked.items() if key in due_us and at_us - due_us[key] <= 1000 * OF_USE_MS]
+    return sum(key.stream == stream for key in soon) / round(offer.fps * offer.seconds)
 
 
 @contextmanager
@@ -97,7 +104,7 @@ def _begin(writer: FrameWriter, job: Job, items: Sequence[Item]) -> list[int]:
     """Open every camera's stream, and append the pictures of its lead, which show that all is at work."""
     offer = job.offer
     epochs = []
-    for camera in range(offer.cameras):
+    for camera in range(len(offer.paces)):
         epochs.append(writer.open_stream(_name(camera), source=f"benchmark:{camera}", finite=False).epoch)
         for seq in range(offer.lead):
             at_us = now_us() - round((offer.lead - seq) * 1e6 / offer.fps)

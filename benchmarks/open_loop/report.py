@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.harness.spread import spread
-from benchmarks.open_loop.results import ON_TIME_MS, Latency, Result, Round, Workload
+from benchmarks.open_loop.results import OF_USE_MS, ON_TIME_MS, PEER, Latency, Result, Round, Workload
 
 
 def markdown(result: Result) -> str:
@@ -14,9 +14,10 @@ def markdown(result: Result) -> str:
         f"{result.started_at[:10]}, {machine.cpu}, {machine.cores} cores, Linux {machine.kernel}, Python {machine.python}, "
         f"ONNX Runtime {machine.versions['onnxruntime']}, framehop {machine.versions['framehop']} ({machine.commit}), through "
         f"{load.through}; {load.model}, {load.width}x{load.height}, {load.mean_bytes // 1000} kB, {load.fps:g} pictures per second "
-        f"of each camera{_shown(load)}, for {load.seconds:g} s. Milliseconds from the moment a picture was due; median "
-        f"(lowest–highest).",
+        f"of each camera{_shown(load)}{_fast(load)}, for {load.seconds:g} s. Milliseconds from the moment a picture was due; "
+        f"median (lowest–highest).",
         *_broker(result.rounds),
+        *_served(result),
         *(["", f"**Not to be published: {'; '.join(dict.fromkeys(result.warnings))}.**"] if result.warnings else []),
     ]
     return "\n".join([*head, "", *_loads(result.rounds), "", *_most(result.rounds)])
@@ -28,9 +29,31 @@ def _shown(load: Workload) -> str:
     return f", from {' and '.join(load.films)}{part}" if load.films else ""
 
 
+def _fast(load: Workload) -> str:
+    return f", and {load.fast:g} of one more" if load.fast else ""
+
+
 def _broker(rounds: Sequence[Round]) -> list[str]:
     used = [each for taken in rounds for each in taken.broker_ms_per_picture.values()]
     return ["", f"Beside them, the broker used {spread(used)} CPU-ms per picture."] if used else []
+
+
+def _served(result: Result) -> list[str]:
+    """Return what the other cameras had of framehop beside a fast one."""
+    if not result.workload.fast:
+        return []
+    shares: dict[str, list[float]] = {}
+    for name, run in (run for taken in result.rounds for run in taken.runs.items()):
+        shares.setdefault(name, []).append(run.least_served)
+    return [
+        line
+        for name, served in sorted(shares.items())
+        if name != PEER
+        for line in (
+            "",
+            f"{name} looked at {spread(served)} or more of each other camera's pictures within {OF_USE_MS:g} ms.",
+        )
+    ]
 
 
 def _loads(rounds: Sequence[Round]) -> list[str]:

@@ -9,22 +9,27 @@ import msgspec
 from benchmarks.harness.machine import Load, Machine
 
 ON_TIME_MS = 100.0
+OF_USE_MS = 500.0
+PEER = "bare, a thread per core"
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """The report of a process that ran. `late_ms`: of each picture that was looked at, from the moment at which it was due.
     `skipped`: pictures that a policy left out, with an event that says so. `looked`: by camera, the seqs of those that were looked
-    at; empty for a peer, which looks at all."""
+    at; empty for a peer, which looks at all. `served`: by camera of --fps, the share that was looked at within 500 ms; empty for a
+    peer."""
 
     late_ms: list[float]
     cpu_s: float
     skipped: int = 0
     looked: list[list[int]] = []
+    served: list[float] = []
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """The latencies of one run in milliseconds, of the pictures that were looked at; 0 if all were skipped. `on_time`: the share of
-    all pictures that was looked at within 100 ms. `unanswered`: pictures that were neither looked at nor skipped."""
+    all pictures that was looked at within 100 ms. `unanswered`: pictures that were neither looked at nor skipped.
+    `least_served`: the smallest share, of any camera of --fps, that was looked at within 500 ms; 0 for a peer."""
 
     frames: int
     skipped: int
@@ -38,6 +43,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     cpu_ms_per_frame: float
     objects: int = 0
     missed: int = 0
+    least_served: float = 0.0
 
     @property
     def holds(self) -> bool:
@@ -57,6 +63,7 @@ def latency_of(run: Run, frames: int) -> Latency:
         longest=_percentile(late, 1.0),
         on_time=round(sum(each <= ON_TIME_MS for each in late) / frames, 4),
         cpu_ms_per_frame=round(1000 * run.cpu_s / frames, 2),
+        least_served=round(min(run.served, default=0.0), 4),
     )
 
 
@@ -81,7 +88,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """The pictures and the offer. `films`: names of their files; empty for pans over stills. `watch`: x1, y1, x2, y2 in shares, the
-    part of the picture in which motion and objects count; empty for all of it."""
+    part of the picture in which motion and objects count; empty for all of it. `fast`: pictures per second of one more camera; 0: none."""
 
     fps: float
     seconds: float
@@ -93,6 +100,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     through: str
     films: list[str] = []
     watch: list[float] = []
+    fast: float = 0.0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ import msgspec
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """The load of one run: `cameras` of `fps` pictures per second each, for `seconds`. `seed`: of the cameras' phases. `films`: how
     many pictures each film has; without them every camera cuts from one picture to the next. `lead`: pictures of each camera that
-    are worked off beforehand. `run_in`: of those that follow in time, how many come before the first that counts."""
+    are worked off beforehand. `run_in`: of those that follow in time, how many come before the first that counts. `fast`: pictures
+    per second of one more camera; 0 for none."""
 
     cameras: int
     fps: float
@@ -22,11 +23,17 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     films: tuple[int, ...] = ()
     lead: int = 1
     run_in: int = 0
+    fast: float = 0.0
+
+    @property
+    def paces(self) -> list[float]:
+        """The pictures per second of each camera."""
+        return [self.fps] * self.cameras + [self.fast] * (self.fast > 0)
 
     @property
     def frames(self) -> int:
         """The number of pictures that count."""
-        return self.cameras * round(self.fps * self.seconds)
+        return sum(round(pace * self.seconds) for pace in self.paces)
 
     @property
     def before(self) -> int:
@@ -63,14 +70,13 @@ class Due(NamedTuple):
 def schedule(offer: Offer) -> tuple[list[Due], list[Due]]:
     """Return the pictures of the run-in, and those that count, in the order in which they are due. Each camera has its own phase:
     real ones are not in step."""
-    chance = random.Random(offer.seed)
-    phases = [chance.random() / offer.fps for _ in range(offer.cameras)]
+    chance, begin_s = random.Random(offer.seed), offer.run_in / offer.fps
     dues = sorted(
-        Due(phase + seq / offer.fps, camera, offer.lead + seq)
-        for camera, phase in enumerate(phases)
-        for seq in range(offer.run_in + round(offer.fps * offer.seconds))
+        Due(phase + seq / pace, camera, offer.lead + seq)
+        for camera, (pace, phase) in enumerate([(pace, chance.random() / pace) for pace in offer.paces])
+        for seq in range(round(pace * begin_s) + round(pace * offer.seconds))
     )
-    first = offer.cameras * offer.run_in
+    first = sum(round(pace * begin_s) for pace in offer.paces)
     return dues[:first], dues[first:]
 
 

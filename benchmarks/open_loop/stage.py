@@ -23,15 +23,16 @@ RUN_IN_S = 2.0  # who was idle has to wake up, and motion looks at every camera 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """The pictures and the programs. `pictures`: the log that has them, `count` in all. `films`: how many of each film; none for
-    stills. `lead`: pictures of a camera that are worked off beforehand. `ours`: further options of `framehop detect` by the name of
-    the run. `truth`: the objects in films."""
+    """The pictures and the programs. `pictures`: the log that has them, `count` in all. `fast`: pictures per second of one more
+    camera; 0 for none. `films`: how many of each film; none for stills. `lead`: pictures of a camera that are worked off before.
+    `ours`: further options of `framehop detect` by the name of the run. `truth`: the objects in films."""
 
     pictures: Path
     count: int
     mean_bytes: int
     size: tuple[int, int]
     fps: float
+    fast: float = 0.0
     films: tuple[int, ...] = ()
     lead: int = 1
     ours: dict[str, str] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Stage:
             films=self.films,
             lead=self.lead,
             run_in=round(RUN_IN_S * self.fps),
+            fast=self.fast,
         )
 
     def job(self, offer: Offer, log: str, more: str) -> str:
@@ -71,6 +73,7 @@ class Stage:
             through=place.name,
             films=[film.name for film in options.film],
             watch=list(options.watch or ()),
+            fast=self.fast,
         )
 
 
@@ -89,6 +92,7 @@ def make_stage(options: argparse.Namespace, directory: Path) -> Stage:
         mean_bytes=made // len(jpegs),
         size=options.size,
         fps=options.fps,
+        fast=options.fast,
         films=tuple(map(len, films)),
         lead=max(1, round(options.lead * options.fps)) if films else 1,
         ours={"framehop": config, **{f"framehop {more}": f"{more} {config}" for more in options.also}},

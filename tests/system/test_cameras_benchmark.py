@@ -24,12 +24,25 @@ def command(*args: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_one_command_measures_and_keeps(tmp_path: Path) -> None:
     kept = tmp_path / "cameras.json"
-    small = ["--cameras", "2", "--seconds", "1", "--rounds", "1", "--size", "64x48", "--also=--lanes 1"]
+    small = [
+        "--cameras",
+        "2",
+        "--seconds",
+        "1",
+        "--rounds",
+        "1",
+        "--size",
+        "64x48",
+        "--also=--policy latest",
+        "--fast",
+        "20",
+    ]
     done = command(*small, "--json", kept)
     assert done.returncode == 0, done.stderr
     [taken] = msgspec.json.decode(kept.read_bytes(), type=Result).rounds
-    assert set(taken.runs) == {"framehop", "framehop --lanes 1", "bare, a thread per core"}
-    assert all(run.frames == 10 and not run.unanswered for run in taken.runs.values())
+    assert set(taken.runs) == {"framehop", "framehop --policy latest", "bare, a thread per core"}
+    assert all(run.frames == 30 and not run.unanswered for run in taken.runs.values())
+    assert "framehop looked at" in done.stdout
     assert command("--show", kept).stdout == done.stdout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def test_the_run_in_comes_before_all_that_counts_and_at_the_same_pace() -> None:
     assert run_in + counted == sorted(run_in + counted)
     assert {due.seq for due in run_in} == {4, 5}
     assert min(due.seq for due in counted) == offer.before == 6
+
+
+def test_a_fast_camera_comes_beside_the_others() -> None:
+    offer = Offer(cameras=2, fps=5.0, seconds=2.0, seed=1, run_in=5, fast=60.0)
+    run_in, counted = schedule(offer)
+    assert Counter(due.camera for due in counted) == {0: 10, 1: 10, 2: 120}
+    assert Counter(due.camera for due in run_in) == {0: 5, 1: 5, 2: 60}
+    assert (len(counted), max(due.at_s for due in run_in) < 1) == (offer.frames, True)
 
 
 def test_what_was_skipped_is_accounted_for_and_not_on_time() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -84,12 +85,53 @@ def test_each_stream_has_one_turn_before_any_has_another() -> None:
     assert [stream for stream, _, _ in jobs(room.turn(2, NOW_US))] == ["busy", "busy"], "it is alone now"
 
 
-def test_in_a_round_the_newest_frames_come_first_and_none_is_left_out() -> None:
+def test_frames_that_have_just_come_are_looked_at_before_those_that_grew_old() -> None:
     room = room_of("latest")
     put(room, frame(0, "old", age_ms=200), frame(0, "new"), frame(0, "middle", age_ms=100))
     assert [stream for stream, _, _ in jobs(room.turn(1, NOW_US))] == ["new"]
-    put(room, frame(1, "new", age_ms=-10))
-    assert [stream for stream, _, _ in jobs(room.turn(3, NOW_US))] == ["middle", "old", "new"]
+    put(room, frame(1, "new", age_ms=-10), frame(0, "newer", age_ms=9))
+    assert [stream for stream, _, _ in jobs(room.turn(4, NOW_US))] == ["newer", "new", "middle", "old"]
+
+
+def test_a_stream_whose_frames_always_come_just_now_gets_no_more_than_some_turns_ahead() -> None:
+    room = room_of("latest")
+    put(room, frame(0, "old", age_ms=200))
+    taken = []
+    for seq in range(waiting.AHEAD + 2):
+        put(room, frame(seq, "new"))
+        taken += [stream for stream, _, _ in jobs(room.turn(1, NOW_US))]
+    assert taken == ["new"] * (waiting.AHEAD + 1) + ["old"]
+
+
+def test_who_comes_back_is_owed_nothing_for_the_time_when_nobody_was_there() -> None:
+    room = room_of("latest")
+    for seq in range(50):
+        put(room, frame(seq, "a"), frame(seq, "b"))
+        assert len(room.turn(2, NOW_US).jobs) == 2
+    put(room, frame(50, "a"), frame(50, "b"), frame(0, "c"))
+    taken = []
+    for seq in range(51, 81):
+        taken += [stream for stream, _, _ in jobs(room.turn(1, NOW_US))]
+        put(room, frame(seq, taken[-1]))
+    counts = Counter(taken)
+    assert max(counts.values()) - min(counts.values()) <= waiting.AHEAD
+
+
+def test_of_too_many_cameras_each_gets_the_same_and_most_of_it_in_time() -> None:
+    """Twenty cameras of five frames a second each, of which seventy can be looked at."""
+    room, looked, late = room_of("latest"), Counter[str](), 0
+    due = sorted((200 * seq + 37 * camera % 200, camera, seq) for camera in range(20) for seq in range(100))
+    free_ms = 0.0
+    for at_ms, camera, seq in due:
+        while free_ms < at_ms:
+            for job in room.turn(1, NOW_US).jobs:
+                meta = job.record.meta
+                looked[meta.key.stream] += 1
+                late += free_ms - (meta.received_us - NOW_US) / 1000 > 50
+            free_ms += 1000 / 70
+        put(room, frame(seq, f"camera-{camera}", age_ms=-at_ms))
+    assert max(looked.values()) - min(looked.values()) <= waiting.AHEAD + 1
+    assert late < 0.1 * looked.total()
 
 
 def test_a_film_comes_with_the_frames_that_its_wanted_one_may_need() -> None:

@@ -17,6 +17,8 @@ from framehop.types import FrameMeta, Partition
 
 MOST_BYTES = 64 << 20  # encoded pictures that wait; from here on the log keeps the others
 OVERHEAD = 1024  # bytes of what is known of a frame: a film of a still view has pictures far smaller than that
+AHEAD = 3  # turns by which a stream may be ahead of another that waits
+FRESH_US = 40_000  # a frame of `latest` that is so much older than the newest one rather lets its stream wait for its next frame
 CATCH_UP = 64  # frames of a turn that are decoded but not looked at; more would hold up the frames that are looked at
 
 NOT_NEWEST = "not-newest"
@@ -94,7 +96,10 @@ class WaitingRoom:
         """`inter_coded`: whether a frame's picture may need those before it."""
         self._policies, self._inter_coded = policies, inter_coded
         self._lines: dict[Key, _Line] = {}
-        self._served: set[Key] = set()  # streams that have had their turn in this round
+        self._turns: dict[
+            Key, int
+        ] = {}  # how many turns a stream has had; without those that have had no more than `_least`
+        self._least = 0  # of all streams that wait; who comes, or comes back, begins here
         self._bytes = 0
 
     @property
@@ -120,15 +125,15 @@ class WaitingRoom:
         return self._passed(line)
 
     def turn(self, pictures: int, now_us: int, only: Collection[Partition] | None = None) -> Turn:
-        """Take out what is to be done now. `pictures`: how many frames may be looked at soon. Each stream with frames has one turn
-        before any has another, and those with the newest frames have theirs first. `now_us`: the worker's wall clock. `only`: of
-        these partitions, None for all."""
+        """Take out what is to be done now. `pictures`: how many frames may be looked at soon. Streams that had the fewest turns
+        come first, and of them those with the newest frames; see `_next`. `now_us`: the worker's wall clock. `only`: of these
+        partitions, None for all."""
         turn = Turn(passed=self._expire(now_us))
         for _ in range(pictures):
             key = self._next(only)
             if key is None:
                 break
-            self._served.add(key)
+            self._turns[key] = self._had(key) + 1
             turn.jobs.extend(self._lines[key].take_wanted())
         self._catch_up(turn, only)
         self._leave(turn)
@@ -144,12 +149,30 @@ class WaitingRoom:
             self._bytes -= sum(_size(job) for job in self._lines.pop(key).jobs)
 
     def _next(self, only: Collection[Partition] | None) -> Key | None:
-        """Return the stream whose turn it is; None if no frame is wanted."""
+        """Return the stream whose turn it is; None if no frame is wanted. Of streams with `latest` it is one whose frame has just
+        come, as an old one is late already, unless that would put the others too far behind."""
+        self._begin_round()
         wanted = [key for key, line in self._lines.items() if line.wanted and (only is None or key[0] in only)]
-        here = [key for key in wanted if key not in self._served]
-        if wanted and not here:
-            self._served.clear()
-        return max(here or wanted, key=lambda key: self._lines[key].next_received_us, default=None)
+        if not wanted:
+            return None
+        least = min(map(self._had, wanted))
+        near = [key for key in wanted if self._had(key) <= least + AHEAD]
+        newest_us = max(self._lines[key].next_received_us for key in wanted)
+        fresh = [key for key in near if not self._is_stale(key, newest_us)]
+        return max(fresh or near, key=lambda key: (-self._had(key), self._lines[key].next_received_us))
+
+    def _is_stale(self, key: Key, newest_us: int) -> bool:
+        return self._policy(key).kind == "latest" and self._lines[key].next_received_us < newest_us - FRESH_US
+
+    def _had(self, key: Key) -> int:
+        return self._turns.get(key, self._least)
+
+    def _begin_round(self) -> None:
+        """Forget who has had no more turns than everybody has."""
+        least = min((self._had(key) for key, line in self._lines.items() if line.wanted), default=self._least)
+        if least > self._least:
+            self._least = least
+            self._turns = {key: had for key, had in self._turns.items() if had > least}
 
     def _expire(self, now_us: int) -> list[Passed]:
         passed: list[Passed] = []
