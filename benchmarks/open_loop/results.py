@@ -88,7 +88,8 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """The pictures and the offer. `films`: names of their files; empty for pans over stills. `watch`: x1, y1, x2, y2 in shares, the
-    part of the picture in which motion and objects count; empty for all of it. `fast`: pictures per second of one more camera; 0: none."""
+    part of the picture in which motion and objects count; empty for all of it. `fast`: pictures per second of one more camera; 0:
+    none."""
 
     fps: float
     seconds: float
