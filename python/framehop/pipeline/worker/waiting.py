@@ -39,8 +39,11 @@ class Turn:
 
 @dataclass(slots=True)
 class _Line:
-    """The frames of one stream that wait, in the order of the log. `wanted`: how many of them are to be looked at."""
+    """The frames of one stream that wait, in the order of the log. `had`: how many turns the stream has had. `latest`: whether it
+    has that policy. `wanted`: how many of its frames are to be looked at."""
 
+    had: int = 0
+    latest: bool = False
     jobs: deque[DecodeJob] = field(default_factory=deque)
     wanted: int = 0
 
@@ -118,7 +121,10 @@ class WaitingRoom:
         """Let a frame wait; return those that are skipped for it. The frames of a stream come in the order of the log."""
         key = _key(job)
         line = self._lines.setdefault(key, _Line())
-        if not job.unwanted and self._policy(key).kind == "latest":
+        if not line.wanted:
+            line.had = max(self._turns.get(key, 0), self._least)
+        line.latest = self._policy(key).kind == "latest"
+        if line.latest and not job.unwanted:
             line.refuse_all(NOT_NEWEST)
         line.put(job)
         self._bytes += _size(job)
@@ -133,8 +139,10 @@ class WaitingRoom:
             key = self._next(only)
             if key is None:
                 break
-            self._turns[key] = self._had(key) + 1
-            turn.jobs.extend(self._lines[key].take_wanted())
+            line = self._lines[key]
+            line.had += 1
+            self._turns[key] = line.had
+            turn.jobs.extend(line.take_wanted())
         self._catch_up(turn, only)
         self._leave(turn)
         return turn
@@ -151,25 +159,23 @@ class WaitingRoom:
     def _next(self, only: Collection[Partition] | None) -> Key | None:
         """Return the stream whose turn it is; None if no frame is wanted. Of streams with `latest` it is one whose frame has just
         come, as an old one is late already, unless that would put the others too far behind."""
-        self._begin_round()
-        wanted = [key for key, line in self._lines.items() if line.wanted and (only is None or key[0] in only)]
+        wanted = [
+            (line.had, line.next_received_us, key)
+            for key, line in self._lines.items()
+            if line.wanted and (only is None or key[0] in only)
+        ]
         if not wanted:
             return None
-        least = min(map(self._had, wanted))
-        near = [key for key in wanted if self._had(key) <= least + AHEAD]
-        newest_us = max(self._lines[key].next_received_us for key in wanted)
-        fresh = [key for key in near if not self._is_stale(key, newest_us)]
-        return max(fresh or near, key=lambda key: (-self._had(key), self._lines[key].next_received_us))
+        least = min(had for had, _, _ in wanted)
+        if only is None:
+            self._forget_turns(least)
+        near = [each for each in wanted if each[0] <= least + AHEAD]
+        fresh_us = max(received_us for _, received_us, _ in wanted) - FRESH_US
+        fresh = [each for each in near if each[1] >= fresh_us or not self._lines[each[2]].latest]
+        return max(fresh or near, key=lambda each: (-each[0], each[1]))[2]
 
-    def _is_stale(self, key: Key, newest_us: int) -> bool:
-        return self._policy(key).kind == "latest" and self._lines[key].next_received_us < newest_us - FRESH_US
-
-    def _had(self, key: Key) -> int:
-        return self._turns.get(key, self._least)
-
-    def _begin_round(self) -> None:
-        """Forget who has had no more turns than everybody has."""
-        least = min((self._had(key) for key, line in self._lines.items() if line.wanted), default=self._least)
+    def _forget_turns(self, least: int) -> None:
+        """Forget who has had no more turns than everybody who waits."""
         if least > self._least:
             self._least = least
             self._turns = {key: had for key, had in self._turns.items() if had > least}
