@@ -41,6 +41,15 @@ def test_labels_may_be_longer_than_a_control_message(stem: str) -> None:
     assert read_facts(stem, 1).labels == labels
 
 
+@pytest.mark.parametrize(("run_s", "ahead"), [(0.0, 6), (0.03, 6), (0.5, 4)])
+def test_a_slow_network_gets_no_pictures_that_grow_old_before_it(stem: str, run_s: float, ahead: int) -> None:
+    with FakeModel(need=need(30)) as model:
+        write_facts(stem, ModelFacts.of(model, 1, at_once=4, run_s=run_s))
+    models = DetectorModels()
+    models.follow(stem, 1)
+    assert models.ahead == ahead
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"\xff", b"[" * 5000, None], ids=["empty", "bare", "not", "deep", "gone"]
 )

@@ -20,23 +20,26 @@ FIRST_MODEL = 1  # the number of the model that a detector starts with
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A loaded model. `number`: in the replies of its detector. `labels`: names by label id. `need`: the pixels to which a
-    decoder may scale a picture down. `at_once`: how many pictures are looked at side by side."""
+    """A loaded model. `number`: in the replies of its detector. `labels`: names by label id. `need`: the pixels to which a decoder
+    may scale a picture down. `at_once`: how many pictures are looked at side by side. `run_s`: seconds that it took to look at as
+    many when the model was made, on the CPU; 0 elsewhere."""
 
     number: int
     model: ModelInfo
     labels: dict[int, str]
     need: Need
     at_once: int = 1
+    run_s: float = 0.0
 
     @classmethod
-    def of(cls, detector: Detector, number: int, at_once: int = 1) -> ModelFacts:
+    def of(cls, detector: Detector, number: int, at_once: int = 1, run_s: float = 0.0) -> ModelFacts:
         return cls(
             number=number,
             model=detector.info,
             labels=dict(detector.labels),
             need=detector.need,
             at_once=at_once,
+            run_s=run_s,
         )
 
 

@@ -7,6 +7,8 @@ import threading
 from framehop.pipeline.processes.facts import ModelFacts, read_facts
 from framehop.types import Need
 
+SLOW_S = 0.15  # a lane that is busy for so long may wait for a picture to be decoded: that takes a thirtieth of it
+
 
 class DetectorModels:
     """Looks up what the detector wrote of its models, each once. Used by the main thread, except `known`, `need` and `at_once`,
@@ -21,12 +23,13 @@ class DetectorModels:
         self.known = threading.Event()
         self.need = Need()
         self.at_once = 1
+        self._run_s = 0.0
 
     @property
     def ahead(self) -> int:
-        """The number of pictures to keep decoded and not answered, so that a lane that is done finds its next one. Any thread may
-        read it."""
-        return self.at_once + max(1, self.at_once // 2)
+        """The number of pictures to keep decoded and not answered, so that a lane that is done finds its next one. With a slow
+        network there is none: it would be old when its turn comes. Any thread may read it."""
+        return self.at_once if self._run_s > SLOW_S else self.at_once + max(1, self.at_once // 2)
 
     def follow(self, stem: str, number: int) -> None:
         """Turn to a detector, or hear of another model of the same one. Raises ProcessError."""
@@ -44,4 +47,4 @@ class DetectorModels:
     def _learn(self, facts: ModelFacts) -> None:
         self._facts[facts.number] = facts
         if facts.number == max(self._facts):
-            self.need, self.at_once = facts.need, facts.at_once
+            self.need, self.at_once, self._run_s = facts.need, facts.at_once, facts.run_s
