@@ -88,8 +88,10 @@ def test_a_log_that_a_fault_kept_from_being_opened_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("framehop.log.spool.opening.AFTER_ERROR_S", 0.01)
-    tries = iter([RuntimeError("can't start new thread"), None])
+    for pause in ("RETRY_S", "AFTER_ERROR_S"):
+        monkeypatch.setattr(f"framehop.log.spool.opening.{pause}", 0.01)
+    faults = [RuntimeError("can't start new thread")] * 2
+    tries = iter([LogUnavailableError("no broker yet"), *faults, None])
 
     def check() -> None:
         if (error := next(tries, None)) is not None:
@@ -102,6 +104,7 @@ def test_a_log_that_a_fault_kept_from_being_opened_is_tried_again(
         give(writer, state, range(5), acks)
         assert writer.flush(TIMEOUT_S)
     check_log(log, state, list(range(5)))
+    assert caplog.text.count("by a fault of framehop") == 1
     assert "can't start new thread" in caplog.text
 
 
