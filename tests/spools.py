@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from framehop.account import IngestAccount
-from framehop.errors import LogUnavailableError, StreamBusyError
+from framehop.errors import LogError, LogUnavailableError, StreamBusyError
 from framehop.log.spool.behind import Told
 from framehop.log.spool.options import SpoolOptions
 from framehop.log.spool.writer import SpoolingWriter
@@ -33,6 +33,10 @@ class MemoryLink(MemoryWriter):
     def __init__(self, store: MemoryStore, queue_bytes: int, behind: MemoryBehind) -> None:
         super().__init__(store, queue_bytes)
         self._behind = behind
+
+    def check(self) -> None:
+        if self._behind.failure is not None:
+            raise self._behind.failure
 
     def place(self, stream: str, labels: Mapping[str, str]) -> Place:
         self._behind.check()
@@ -122,12 +126,13 @@ class _Opened:
 
 
 class MemoryBehind:
-    """A log in memory that stands behind a spool. `away`: it cannot be opened, and answers no questions. `sent`: what it was sent,
-    in order. `labels`: with which it was asked for the place of an epoch, by stream."""
+    """A log in memory that stands behind a spool. `away`: it cannot be opened, and answers no questions. `failure`: that of its
+    links, for good. `sent`: what it was sent, in order. `labels`: with which it was asked for the place of an epoch, by stream."""
 
     def __init__(self, log: MemoryLog, *, queue_bytes: int = MIB) -> None:
         self.log, self._queue_bytes = log, queue_bytes
         self._away = threading.Event()
+        self.failure: LogError | None = None
         self.sent: list[Frame] = []
         self.labels: list[tuple[str, dict[str, str]]] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.broker import Cluster
 from tests.system.harness import House
 from tests.system.kafka_house import KafkaHouse, deaths, ended_well
+from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
 
@@ -68,3 +70,27 @@ def test_an_ingest_names_the_frame_and_goes_on_with_it(house: House, kafka_clust
         detect.terminate()
         ended_well(detect)
         _check(kafka)
+
+
+def test_an_ingest_with_a_spool_ends_as_well_and_the_next_one_sends_what_is_in_it(
+    house: House, kafka_cluster: Cluster
+) -> None:
+    with KafkaHouse(house, kafka_cluster) as kafka:
+
+        def begin(more_than: int) -> subprocess.Popen[bytes]:
+            ingest = kafka.start_ingest(["large=testsrc:?size=640x480"], "25", "--spool", str(house.path / "spool"))
+            until(lambda: kafka.count("frames") > more_than, "frames in the log", 60)
+            return ingest
+
+        ingest = begin(20)
+        kafka_cluster.set_limit(f"{kafka.prefix}.frames", LIMIT)
+        _, stderr = ingest.communicate(timeout=60)
+        assert ingest.returncode == 1
+        assert b"frame large/" in stderr, stderr.decode()
+        assert b"the next ingest here sends them" in stderr, stderr.decode()
+        ingest = begin(kafka.count("frames") + 20)
+        ingest.terminate()
+        assert "the next ingest here sends them" not in ended_well(ingest)
+        kafka.detect()
+        report = json.loads(house.framehop("audit", *kafka.at, "--json").stdout)
+        assert (report["missing"], report["outcomes"].keys()) == (0, {"detected", "failed"})

@@ -49,7 +49,7 @@ def _topic(log: KafkaLog, stream: str) -> str:
 def _append_for_ever(writer: FrameWriter, state: StreamState) -> None:
     for seq in itertools.count(1):
         assert writer.append(make_frame(state, seq), timeout_s=TIMEOUT_S)
-        assert writer.flush(TIMEOUT_S)
+        assert writer.flush(3 * TIMEOUT_S)  # for 30 s the client takes a topic that it misses for a new one
 
 
 class _SlowBroker:
@@ -135,7 +135,7 @@ def test_a_topic_that_is_deleted_ends_its_own_streams(log: KafkaLog, kafka_clust
         with pytest.raises(LogNotFoundError):
             writer.next_pass("gate")
         assert writer.append(make_frame(yard, 1))
-        assert writer.flush(3 * TIMEOUT_S)  # for 30 s the client takes a topic that it misses for a new one
+        assert writer.flush(3 * TIMEOUT_S)
 
 
 def test_a_frame_that_the_client_refuses_is_not_waited_for(log: KafkaLog) -> None:

@@ -63,6 +63,12 @@ def test_a_film_in_a_loop_is_left_out_once_and_not_for_ever() -> None:
     assert read(given, [*range(30)] * 3) == ([*range(30)] * 2, 30)
 
 
+def test_a_connection_that_breaks_off_in_a_later_round_of_a_film_hides_nothing_of_the_rest() -> None:
+    given = Given()
+    read(given, [*range(30), *range(15)])
+    assert read(given, [*range(30), *range(30)]) == ([*range(10, 30), *range(30)], 10)
+
+
 def test_other_pictures_with_the_same_time_stamps_are_new() -> None:
     """A recorder that is started again counts from the beginning."""
     given = Given()

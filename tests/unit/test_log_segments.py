@@ -154,21 +154,31 @@ def test_a_file_that_becomes_shorter_while_it_is_read_ends_no_reader(
         assert [record.payload for record in read(consumer, 2)] == [None, None]
 
 
+@pytest.mark.parametrize("code", [errno.EIO, errno.EUCLEAN, errno.EBADMSG], ids=errno.errorcode.get)
 def test_a_picture_that_the_disk_does_not_give_is_lost_and_those_behind_it_are_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    send, broken = os.sendfile, HEADER_BYTES + record_bytes(1000) + 500
+    send, pread, broken = os.sendfile, os.pread, HEADER_BYTES + record_bytes(1000) + 500
 
     def give(to: int, file: int, start: int, count: int) -> int:
         if start <= broken < start + count:
             if start == broken:
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
+                raise OSError(code, os.strerror(code))
             count = broken - start
         return send(to, file, start, count)
 
+    def read_whole(file: int, count: int, start: int) -> bytes:
+        if start <= broken < start + count:
+            raise OSError(code, os.strerror(code))
+        return pread(file, count, start)
+
     monkeypatch.setattr(os, "sendfile", give)
+    monkeypatch.setattr(os, "pread", read_whole)
     with _one_frame(tmp_path) as log, log.consumer("g", member="m") as consumer:
-        assert [is_whole(record) for record in read(consumer, 3)] == [True, False, True]
+        records = read(consumer, 3)
+        assert [is_whole(record) for record in records] == [True, False, True]
+        cold = [log.read_frame(record.meta.pointer) for record in records]
+        assert [record is not None and is_whole(record) for record in cold] == [True, False, True]
 
 
 def test_a_process_out_of_descriptors_does_not_declare_frames_lost(tmp_path: Path) -> None:

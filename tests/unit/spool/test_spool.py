@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framehop.errors import InvalidArgumentError, LogUnavailableError
+from framehop.errors import InvalidArgumentError, LogError, LogUnavailableError
 from framehop.log.spool.passage import Passage, Waiting
 from framehop.log.spool.store import SpoolStore
 from framehop.log.spool.ways import Ways
@@ -88,8 +88,10 @@ def test_a_log_that_a_fault_kept_from_being_opened_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("framehop.log.spool.opening.AFTER_ERROR_S", 0.01)
-    tries = iter([RuntimeError("can't start new thread"), None])
+    for pause in ("RETRY_S", "AFTER_ERROR_S"):
+        monkeypatch.setattr(f"framehop.log.spool.opening.{pause}", 0.01)
+    faults = [RuntimeError("can't start new thread")] * 2
+    tries = iter([LogUnavailableError("no broker yet"), *faults, None])
 
     def check() -> None:
         if (error := next(tries, None)) is not None:
@@ -102,7 +104,30 @@ def test_a_log_that_a_fault_kept_from_being_opened_is_tried_again(
         give(writer, state, range(5), acks)
         assert writer.flush(TIMEOUT_S)
     check_log(log, state, list(range(5)))
+    assert caplog.text.count("by a fault of framehop") == 1
     assert "can't start new thread" in caplog.text
+
+
+def test_a_link_that_has_failed_for_good_ends_the_writer_and_the_next_one_goes_on(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path
+) -> None:
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        give(writer, state, range(5), acks)
+        assert writer.flush(TIMEOUT_S)
+        behind.leave()
+        give(writer, state, range(5, 10), acks)
+        behind.failure = LogError("for good")
+        with pytest.raises(LogError, match="for good"):
+            writer.flush(0.0)
+        with pytest.raises(LogError, match="for good"):
+            writer.append(make_frame(state, 10), None, 0.0)
+    behind.failure = None
+    behind.come_back()
+    with behind.writer(tmp_path / "spool") as writer:
+        until(lambda: writer.backlog.frames == 0, "an empty spool")
+    check_log(log, state, list(range(10)))
 
 
 def test_a_source_that_can_wait_waits_for_the_log(behind: MemoryBehind, log: MemoryLog, tmp_path: Path) -> None:

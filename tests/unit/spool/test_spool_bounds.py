@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 from framehop.errors import ConfigError, LogError, LogNotFoundError
+from framehop.log.embedded.segments import HEADER_BYTES, record_bytes
 from framehop.log.spool.allowance import Allowance
-from framehop.log.spool.store import SpoolStore
+from framehop.log.spool.store import LOST_PICTURE, SpoolStore
 from framehop.protocols import Ack
 from framehop.testing.memory_log import MemoryLog
 from framehop.types import Frame, Place
@@ -254,6 +257,30 @@ def test_a_spool_that_cannot_be_read_leaves_a_gap(
     assert "30 frames that were only there are lost: of the test" in caplog.text
     assert [(gap.reason, gap.first_seq, gap.last_seq) for gap in log.gaps()] == [("spool-lost", 0, 29)]
     check_log(log, state, list(range(30, 40)))
+
+
+def test_a_picture_that_the_disk_of_the_spool_does_not_give_is_lost_and_no_other(
+    behind: MemoryBehind, log: MemoryLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_whole, third = os.pread, HEADER_BYTES + 2 * record_bytes(SIZE)
+
+    def failing(fd: int, size: int, position: int) -> bytes:
+        if position == third:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read_whole(fd, size, position)
+
+    behind.leave()
+    acks: list[Ack] = []
+    with behind.writer(tmp_path / "spool") as writer:
+        state = opened(writer)
+        give(writer, state, range(10), acks)
+        all_acknowledged(acks, 10)
+        monkeypatch.setattr(os, "pread", failing)
+        behind.come_back()
+        assert writer.flush(TIMEOUT_S)
+    assert log.gaps() == []
+    check_log(log, state, list(range(10)))
+    assert [meta.key.seq for meta in log.scan_frames() if meta.error == LOST_PICTURE] == [2]
 
 
 def test_a_spool_drains_no_faster_than_it_may(

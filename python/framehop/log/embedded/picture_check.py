@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.schema import TOPIC
-from framehop.log.embedded.segments import RECORD_HEADER_BYTES, open_segment, read_at
+from framehop.log.embedded.segments import NOT_GIVEN, RECORD_HEADER_BYTES, open_segment, read_at
 from framehop.log.sqlite import translated
 from framehop.protocols import ProgressCallback
 from framehop.types import FrameKey, FramePointer, LostPicture
@@ -77,7 +76,7 @@ def _what_is_wrong(fd: int | None, position: int, size: int) -> str:
     try:
         whole = read_at(fd, position, size) is not None
     except OSError as error:
-        if error.errno != errno.EIO:
+        if error.errno not in NOT_GIVEN:
             raise
         return f"cannot be read at byte {position}: {error.strerror}"
     return "" if whole else f"is damaged at byte {position}"

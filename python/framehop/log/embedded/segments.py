@@ -28,6 +28,8 @@ PADDING = bytes(64)
 MAX_FRAMES = 8192  # per segment; keeps the transaction that drops one short
 _RECORD = struct.Struct("<II")
 _MAX_MAPS = 64
+# Errors of a read that the disk, or the file system on it, cannot give. Others are of this process, as a lack of memory is.
+NOT_GIVEN = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 _NO_SEGMENT = (errno.ENOENT, errno.ELOOP)  # the file is gone or is a link, which no segment ever is
 
 
@@ -144,13 +146,17 @@ def open_segment(path: Path) -> int | None:
 
 
 def read_cold(path: Path, position: int, payload_bytes: int) -> memoryview | None:
-    """Read one payload by pread into new memory. None when the file is gone, or the record is damaged or differs from the index.
-    Raises OSError."""
+    """Read one payload by pread into new memory. None when it is lost: the file is gone, the disk does not give it, or the record
+    is damaged or differs from the index. Raises OSError."""
     fd = open_segment(path)
     if fd is None:
         return None
     try:
         return read_at(fd, position, payload_bytes)
+    except OSError as error:
+        if error.errno in NOT_GIVEN:
+            return None
+        raise
     finally:
         os.close(fd)
 
@@ -239,7 +245,7 @@ def _can_be_read(fd: int, start: int, end: int, nowhere: int) -> bool:
         try:
             sent = os.sendfile(nowhere, fd, start, end - start)
         except OSError as error:
-            if error.errno == errno.EIO:
+            if error.errno in NOT_GIVEN:
                 return False
             if error.errno == errno.EINVAL:  # a file system that cannot send does not tell
                 return True

@@ -84,6 +84,10 @@ class KafkaLink:
             self._queue.fail(explained)
         return None
 
+    def check(self) -> None:
+        with self._queue.lock:
+            self._queue.check()
+
     def report(self, gap: Gap) -> None:
         self._gaps.report(gap)
 

@@ -116,7 +116,8 @@ class StreamLedger:
         self._settle(stream, held)
 
     def remember(self, held: OpenStream, sent: Sent, offset: int) -> None:
-        """Note that the broker has a frame at `offset`."""
+        """Note that the broker has a frame at `offset`. A stream that cannot be marked finished then, as on a full disk, fails by
+        itself: whoever calls has the other streams, too."""
         key, origin = sent.key, sent.origin
         held.acked += 1
         last = self._acknowledged.get(key.stream)
@@ -125,7 +126,10 @@ class StreamLedger:
         last.seq, last.offset = key.seq, offset
         if origin:
             last.origins.append((key.seq, origin))
-        self._settle(key.stream, held)
+        try:
+            self._settle(key.stream, held)
+        except FramehopError as error:
+            held.failure = error
 
     def _settle(self, stream: str, held: OpenStream) -> None:
         """Mark a source finished once its last frame is acknowledged, and keep an account once its frames are."""

@@ -47,6 +47,9 @@ class Link(Protocol):
         partition, with the acknowledgement, or with the error that ended this stream. Raises LogError when the link has failed for
         good."""
 
+    def check(self) -> None:
+        """Raise the LogError with which the link has failed for good, if it has."""
+
     def report(self, gap: Gap) -> None:
         """Write a gap record, and return once it is durable. Raises LogUnavailableError, LogAccessError."""
 

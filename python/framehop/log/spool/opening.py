@@ -45,9 +45,10 @@ class Opening:
                 self._note(failure=error)
                 return
             except Exception as error:  # nobody else opens the log, and frames without end would go to disk
-                if not self.why:
+                why = f"{self._behind.url} cannot be opened here: {text_of(error)}"
+                if why != self.why:
                     logger.exception("opening %s failed, by a fault of framehop; it is tried again", self._behind.url)
-                self._note(why=f"{self._behind.url} cannot be opened here: {text_of(error)}")
+                self._note(why=why)
                 self._ending.wait(AFTER_ERROR_S)
             else:
                 self._note(ready=True)

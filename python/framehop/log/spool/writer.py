@@ -219,6 +219,8 @@ class SpoolingWriter:
             raise ClosedError("this writer of the log is closed")
         if self._opening.failure is not None:
             raise self._opening.failure
+        if (link := self._ways.link) is not None:
+            link.check()
         if passage is not None and passage.failure is not None:
             raise passage.failure
 

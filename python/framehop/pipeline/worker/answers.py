@@ -33,7 +33,7 @@ class Answers:
         if record.meta.error:
             self._fail(record, record.meta.error)
         elif record.payload is None:
-            self._fail(record, "lost_data: the log's checksum does not match the picture's bytes")
+            self._fail(record, "lost_data: the picture is damaged on the disk of the log, or gone from it")
         elif attempts >= self._max_attempts:
             self._fail(record, f"decoder_crash: the decoder died {attempts} times on this picture")
         else:

@@ -25,6 +25,10 @@ class Given:
 
     counts: dict[_Key, int] = field(default_factory=dict)
 
+    def begin(self, key: _Key) -> None:
+        """Note that a group begins anew, though it may be equal to one of before, as in a film that is played in a loop."""
+        self.counts.pop(key, None)
+
     def note(self, key: _Key, count: int) -> None:
         """Note that a group has come to `count` pictures. Only the last groups are kept."""
         self.counts[key] = max(count, self.counts.get(key, 0))
@@ -39,7 +43,7 @@ class Repeats:
     def __init__(self, given: Given, losses: Losses) -> None:
         self._given = given
         self._losses = losses
-        self._before = dict(given.counts)  # each counts once, since a recorder may play a film in a loop
+        self._before = dict(given.counts)
         self._last = next(reversed(self._before), None)
         self._held: list[_Timed] = []
 
@@ -57,7 +61,7 @@ class Repeats:
             if timed[0].keyframe:
                 self._drop()
                 key, count = _key_of(timed[0]), 0
-                had = self._before.pop(key, 0) if key else 0
+                had = self._had(key) if key else 0
             count += 1
             if key:
                 self._given.note(key, count)
@@ -69,6 +73,15 @@ class Repeats:
                 had = 0
                 yield from self._released()
                 yield timed
+
+    def _had(self, key: _Key) -> int:
+        """Return how many pictures of this group had come before; 0 for a new one. What follows the last of before is all new."""
+        had = self._before.pop(key, 0)
+        if not had:
+            self._given.begin(key)
+        if key == self._last:
+            self._before.clear()
+        return had
 
     def _fits(self, made: Made) -> bool:
         return sum(len(held.payload) for held, _ in self._held) + len(made.payload) <= MOST_HELD
