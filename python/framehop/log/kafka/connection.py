@@ -19,6 +19,7 @@ from framehop.errors import (
     LogUnavailableError,
 )
 from framehop.log.kafka.certificate import wrong_name
+from framehop.log.kafka.descriptions import Descriptions
 from framehop.log.kafka.errors import Causes, explain, missing, translated
 from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
 from framehop.log.kafka.template import TopicTemplate
@@ -108,6 +109,7 @@ class Connection:
             self.admin = AdminClient(settings(url, options, "admin", self.causes))
         except KafkaException as raised:
             raise _refused_setting(raised.args[0], url, options) from raised
+        self.descriptions = Descriptions(self.admin)
         self._wait_for_broker(Deadline.after(options.connect_timeout_s), said=quiet)
 
     def _wait_for_broker(self, deadline: Deadline, *, said: bool) -> None:
