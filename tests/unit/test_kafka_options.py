@@ -145,10 +145,12 @@ def test_a_plain_consumer_has_nothing_of_a_group() -> None:
 # ---------------------------------------------------------------- topics
 
 
-def state(*, replication: int = 1, **config: str) -> TopicState:
+def state(*, replication: int = 1, in_sync: int = 0, **config: str) -> TopicState:
     made = _config(3600, 1_000_000, replication)
     changes = {name.replace("_", "."): value for name, value in config.items()}
-    return TopicState(name="x.frames", partitions=2, replication=replication, config=made | changes)
+    return TopicState(
+        name="x.frames", partitions=2, replication=replication, in_sync=in_sync or replication, config=made | changes
+    )
 
 
 def test_what_create_makes_is_what_check_wants() -> None:
@@ -165,12 +167,26 @@ def test_what_create_makes_is_what_check_wants() -> None:
         (state(segment_ms="604800000"), "segment.ms", "360000 or less"),
         (state(cleanup_policy="compact"), "cleanup.policy", "delete"),
         (state(replication=3, min_insync_replicas="1"), "min.insync.replicas", "2"),
+        (state(replication=3, min_insync_replicas="3"), "min.insync.replicas", "2 or less"),
+        (state(replication=1, min_insync_replicas="2"), "min.insync.replicas", "1 or less"),
+        (state(retention_ms="-1"), "retention.ms", "a bound"),
     ],
 )
 def test_a_setting_that_costs_frames_is_found(topic: TopicState, setting: str, wanted: str) -> None:
     (finding,) = _check_topic(topic)
     assert (finding.where, finding.setting, finding.wanted) == ("x.frames", setting, wanted)
     assert str(finding).startswith(f"x.frames: {setting} is {topic.config[setting]}, and should be {wanted}: ")
+
+
+def test_too_few_replicas_in_sync_are_found() -> None:
+    (finding,) = _check_topic(state(replication=3, in_sync=1))
+    assert str(finding).startswith("x.frames: the number of replicas in sync is 1, and should be 2 or more: ")
+    assert _check_topic(state(replication=3, in_sync=2)) == []
+
+
+def test_a_bound_by_size_and_two_copies_that_must_both_be_there_are_a_choice() -> None:
+    assert _check_topic(state(retention_ms="-1", retention_bytes="1000000000")) == []
+    assert _check_topic(state(replication=2, min_insync_replicas="2")) == []
 
 
 def test_every_place_that_bounds_a_record_is_looked_at() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import cast
 
@@ -11,11 +12,12 @@ from confluent_kafka import KafkaError, Message
 
 from framehop.errors import LogError
 from framehop.log.kafka import partition_scan, reader
-from framehop.log.kafka.connection import Connection
+from framehop.log.kafka.connection import SLICE_S, Connection
 from framehop.log.kafka.partition_scan import SCAN_SILENCE_S, PartitionScan
 from framehop.log.kafka.reader import CHUNK, KafkaEventReader
 from framehop.log.kafka.url import KafkaUrl
 from framehop.types import Event, EventRecord, Partition
+from tests.logs import TIMEOUT_S
 
 URL = KafkaUrl.parse("kafka://nowhere:1")
 P = Partition(URL.detections, 0)
@@ -47,6 +49,7 @@ class Scripted:
         self.now_s, self.poll_s = 0.0, 0.1
         self.script: list[Answer | None] = []
         self.many = False
+        self.waits: list[float] = []
 
     def monotonic(self) -> float:
         return self.now_s
@@ -54,7 +57,8 @@ class Scripted:
     def assign(self, _partitions: object) -> None:
         """Take what it is given."""
 
-    def poll(self, _timeout_s: float) -> Answer | None:
+    def poll(self, timeout_s: float) -> Answer | None:
+        self.waits.append(timeout_s)
         self.now_s += self.poll_s
         return self.script.pop(0) if self.script else None
 
@@ -122,3 +126,14 @@ def test_a_reader_of_which_few_events_are_asked_holds_few(consumer: Scripted) ->
     offsets = [record.offset for _ in range(4 * CHUNK) for record in events.poll(1, 1.0)]
     assert offsets == list(range(4 * CHUNK))
     assert len(consumer.script) > 3 * CHUNK, "the client has the others"
+
+
+def test_only_the_thread_that_hears_ctrl_c_looks_up_ten_times_a_second(consumer: Scripted) -> None:
+    events = KafkaEventReader(_connection(), "beginning")
+    events.poll(1, 0.1)
+    assert consumer.waits[0] == SLICE_S
+    consumer.waits.clear()
+    consumer.poll_s = 0.25
+    with ThreadPoolExecutor(1) as other:
+        other.submit(events.poll, 1, 0.25).result(TIMEOUT_S)
+    assert consumer.waits == [pytest.approx(0.25), 0.0]

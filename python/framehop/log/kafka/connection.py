@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from framehop.errors import (
     LogUnavailableError,
 )
 from framehop.log.kafka.certificate import wrong_name
+from framehop.log.kafka.descriptions import Descriptions
 from framehop.log.kafka.errors import Causes, explain, missing, translated
 from framehop.log.kafka.options import KafkaOptions, KafkaSecurity
 from framehop.log.kafka.template import TopicTemplate
@@ -35,7 +37,8 @@ REQUEST_S = 10.0
 METADATA_S = 3.0  # new topics and partitions are noticed this late, and read within 5 s
 FIRST_WORD_S = 1.0
 LOOK_S = 0.2
-SLICE_S = 0.1  # whoever waits for records notices Ctrl-C, and the log's end, between two slices
+SLICE_S = 0.1  # whoever waits for records notices Ctrl-C between two slices
+FURTHER_SLICE_S = 0.5  # in other threads than the main one, which alone hears Ctrl-C
 RETRY_S = 0.1
 # While all brokers are away the waits do not grow from try to try (librdkafka 2.16): each new try begins in a new thread about half
 # of the first wait after the last, for ever. So the first wait decides what an outage costs.
@@ -88,6 +91,11 @@ def _backoff(options: KafkaOptions) -> dict[str, int]:
     }
 
 
+def slice_s() -> float:
+    """Return how long the calling thread may wait for records at a time."""
+    return SLICE_S if threading.current_thread() is threading.main_thread() else FURTHER_SLICE_S
+
+
 def only(config: dict[str, Any], *prefixes_not: str) -> dict[str, Any]:
     """Leave out settings that this kind of client does not know; librdkafka warns about each."""
     return {name: value for name, value in config.items() if not name.startswith(prefixes_not)}
@@ -108,6 +116,7 @@ class Connection:
             self.admin = AdminClient(settings(url, options, "admin", self.causes))
         except KafkaException as raised:
             raise _refused_setting(raised.args[0], url, options) from raised
+        self.descriptions = Descriptions(self.admin)
         self._wait_for_broker(Deadline.after(options.connect_timeout_s), said=quiet)
 
     def _wait_for_broker(self, deadline: Deadline, *, said: bool) -> None:

@@ -4,8 +4,8 @@ When a static member of a classic group restarts, the broker gives it the partit
 group. If the member was killed while giving partitions up, or if partitions were added meanwhile, some have no owner for ever. So
 every member watches the group; one of them leaves and joins again, and the group is balanced from the beginning.
 
-The workers watch, not their supervisor: librdkafka aborts when the description of a group times out (see `view_of`), and a worker
-that dies of it is restarted.
+The workers watch, not their supervisor: librdkafka aborts when the description of a group times out (see `Descriptions`), and a
+worker that dies of it is restarted.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class AtLeastOnce:
                 said = (
                     str(explain(cause, self._url, self._url.detections))
                     if cause
-                    else f"{self._url}: it does not answer"
+                    else f"{self._url}: it does not acknowledge them; framehop topics check says what it lacks"
                 )
                 raise LogUnavailableError(f"events wait for the broker: {said}")
 

@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 # Once a client has failed for good, all other frames are reported with these codes; `poll` raises the reason.
 OF_A_FATAL_ONE = {KafkaError._FATAL, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}
 
+# The client keeps to itself why a broker refuses a record that it will send again, as while too few replicas are in sync.
+NOT_ACKNOWLEDGED = "the broker does not acknowledge; framehop topics check says what it lacks"
+
 
 def why_silent(queue: SendQueue, causes: Causes, connection: Connection) -> str:
     """Return the true reason why nothing is acknowledged at the moment; else empty."""
@@ -27,7 +30,7 @@ def why_silent(queue: SendQueue, causes: Causes, connection: Connection) -> str:
     if since_s is None:
         return ""
     cause = causes.refused or causes.since(since_s)
-    return str(explain(cause, connection.url, connection.frames.text)) if cause else "the broker does not acknowledge"
+    return str(explain(cause, connection.url, connection.frames.text)) if cause else NOT_ACKNOWLEDGED
 
 
 class DeliveryThread:

@@ -73,13 +73,11 @@ class GroupView:
 def view_of(connection: Connection, group: str) -> GroupView:
     """Describe the group. Raises LogAccessError without the right to do so, LogUnavailableError while it has no coordinator.
 
-    It asks only while a broker answers: a description that waits for one, and is given up, uses much CPU time and ends the whole
-    process by SIGABRT when the broker comes back (librdkafka 2.16, its issue 4605).
+    It asks only while a broker answers, so that an outage of all of them leaves nothing that waits (see `Descriptions`).
     """
     connection.check_reached()
     with translated(connection.url, connection.causes):
-        future = connection.admin.describe_consumer_groups([group], request_timeout=REQUEST_S)[group]
-        found = future.result(REQUEST_S + GROUP_LOOK_S)  # the request's own time-out comes first
+        found = connection.descriptions.of(group).result(REQUEST_S)
     return GroupView(
         stable=found.state is ConsumerGroupState.STABLE,
         members=tuple(_member(member, group, connection) for member in found.members),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from framehop.errors import LogAccessError, LogNotFoundError, LogUnavailableErro
 from framehop.log.kafka.connection import REQUEST_S, Connection, patiently
 from framehop.log.kafka.errors import missing, translated
 from framehop.types import Partition
+
+logger = logging.getLogger(__name__)
 
 OVERHEAD_BYTES = 1024  # overhead of a batch of one record; rounded up
 DEFAULT_LARGEST = 1_000_000
@@ -107,11 +110,18 @@ def log_end(connection: Connection, partition: Partition) -> int:
 
 
 def largest_record(connection: Connection, topic: str) -> int:
-    """Return how many bytes of key, value and headers the topic takes; a cautious guess without the right to look."""
+    """Return how many bytes of key, value and headers the topic takes; a cautious guess without the right to look. Warns of a topic
+    that loses records by compaction."""
     resource = ConfigResource(ResourceType.TOPIC, topic)
     try:
         with translated(connection.url, connection.causes, topic):
             found = connection.admin.describe_configs([resource], request_timeout=REQUEST_S)[resource].result(REQUEST_S)
     except LogAccessError:
         return int(connection.options.client.get("message.max.bytes", DEFAULT_LARGEST))
+    if "compact" in found["cleanup.policy"].value:
+        logger.warning(
+            "topic %s is compacted: Kafka will remove from it all but the last record of each stream, and nothing tells of them: "
+            "set its cleanup.policy to delete, and see framehop topics check",
+            topic,
+        )
     return max(OVERHEAD_BYTES, int(found["max.message.bytes"].value) - OVERHEAD_BYTES)

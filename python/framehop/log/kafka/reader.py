@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, Message
 
 from framehop.errors import ClosedError, LogUnavailableError
 from framehop.log.event_codec import level_of
-from framehop.log.kafka.connection import FETCH_WAIT_MS, SLICE_S, Connection
+from framehop.log.kafka.connection import FETCH_WAIT_MS, SLICE_S, Connection, slice_s
 from framehop.log.kafka.errors import Causes, explain, translated
 from framehop.log.kafka.offset_queries import begins, ends, offsets_at, to_client
 from framehop.log.kafka.partition_scan import SCAN_SILENCE_S, of_no_group, plain_consumer
@@ -70,7 +70,7 @@ class KafkaEventReader:
             return self._take_up_to_end(max_events)
         deadline = Deadline.after(timeout_s)
         while not self._ahead and not deadline.expired:
-            self._fetch(min(SLICE_S, deadline.remaining_s))
+            self._fetch(min(slice_s(), deadline.remaining_s))
         if len(self._ahead) < max(CHUNK, max_events):  # the client has bounds for the rest
             self._fetch(0.0)
         return [self._hand_out() for _ in range(min(max_events, len(self._ahead)))]

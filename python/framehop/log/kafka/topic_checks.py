@@ -81,11 +81,31 @@ def _check_topic(topic: TopicState) -> list[Finding]:
     if config.get("cleanup.policy") != "delete":
         why = "compaction keeps one record per camera"
         found.append(_finding(where, "cleanup.policy", config.get("cleanup.policy", "?"), "delete", why))
-    insync = int(config.get("min.insync.replicas", 1))
-    if topic.replication >= 3 and insync < 2:
-        why = "an acknowledged frame would be lost with one broker"
-        found.append(_finding(where, "min.insync.replicas", insync, "2", why))
-    return found
+    if retention_ms < 0 and int(config.get("retention.bytes", -1)) < 0:
+        why = "nothing is ever removed, until the brokers' disks are full; retention.bytes would bound it too"
+        found.append(_finding(where, "retention.ms", retention_ms, "a bound", why))
+    return [*found, *_check_replicas(topic)]
+
+
+def _check_replicas(topic: TopicState) -> list[Finding]:
+    """Check that records are taken now, and that one broker may be away, where there are copies enough for that, without a loss and
+    without a halt."""
+    insync, copies = int(topic.config.get("min.insync.replicas", 1)), topic.replication
+    found = []
+    if topic.in_sync < min(insync, copies):
+        why = "until then nothing can be written; are all brokers up?"
+        found.append(_finding(topic.name, "the number of replicas in sync", topic.in_sync, f"{insync} or more", why))
+    wanted, why = "", ""
+    if copies >= 3 and insync < 2:
+        wanted, why = "2", "an acknowledged frame would be lost with one broker"
+    elif insync >= copies >= 3:
+        wanted, why = f"{copies - 1} or less", "nothing can be written while one broker is away"
+    elif insync > copies:
+        wanted, why = (
+            f"{copies} or less",
+            "there are fewer copies than that, and brokers before Kafka 4 take no record at all",
+        )
+    return found + ([_finding(topic.name, "min.insync.replicas", insync, wanted, why)] if wanted else [])
 
 
 def _check_frames_size(frames: TopicState, brokers: Mapping[str, Settings], needed: int) -> list[Finding]:

@@ -57,11 +57,13 @@ class TopicPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TopicState(msgspec.Struct, frozen=True, kw_only=True):
-    """The present state of one topic. `config`: the settings that matter to framehop."""
+    """The present state of one topic. `replication`: copies of each record; `in_sync`: how many of them are up to date, in the
+    partition that has the fewest. `config`: the settings that matter to framehop."""
 
     name: str
     partitions: int
     replication: int
+    in_sync: int
     config: dict[str, str]
 
 
@@ -189,7 +191,7 @@ def describe_topics(connection: Connection) -> list[TopicState]:
         TopicState(
             name=name,
             partitions=partitions[name],
-            replication=_replication(connection, name),
+            **_copies(connection, name),
             config={key: configs[name][key] for key in _SHOWN if key in configs[name]},
         )
         for name in names
@@ -215,10 +217,13 @@ def configs_of(connection: Connection, resources: Sequence[Any]) -> Mapping[str,
         }
 
 
-def _replication(connection: Connection, topic: str) -> int:
+def _copies(connection: Connection, topic: str) -> dict[str, int]:
     with translated(connection.url, connection.causes):
-        found = connection.admin.list_topics(topic=topic, timeout=REQUEST_S).topics[topic]
-    return min((len(partition.replicas) for partition in found.partitions.values()), default=0)
+        partitions = connection.admin.list_topics(topic=topic, timeout=REQUEST_S).topics[topic].partitions.values()
+    return {
+        "replication": min((len(partition.replicas) for partition in partitions), default=0),
+        "in_sync": min((len(partition.isrs) for partition in partitions), default=0),
+    }
 
 
 def _check(holds: bool, message: str) -> None:

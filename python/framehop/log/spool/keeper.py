@@ -15,6 +15,7 @@ from framehop.log.spool.ways import Ways
 logger = logging.getLogger(__name__)
 
 KEEP_S = 0.1
+REST_S = 0.5  # while nothing waits: a frame that comes meanwhile cannot be late before the next look (SLOW_S)
 SAY_S = 30.0
 AFTER_ERROR_S = 2.0
 
@@ -35,12 +36,18 @@ class Keeper:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while not self._ending.wait(KEEP_S):
+        while not self._ending.wait(KEEP_S if self._anything_waits() else REST_S):
             try:
                 self._look()
             except Exception:  # without this thread the spool would have no bounds
                 logger.exception("the spool is not looked after for now, by a fault of framehop")
                 self._ending.wait(AFTER_ERROR_S)
+
+    def _anything_waits(self) -> bool:
+        """Return whether a frame is in memory or on the disk that the log does not have."""
+        with self._ways.changed:
+            in_memory = any(passage.waiting for passage in self._ways.passages.values())
+        return in_memory or any(store.backlog.frames for store in list(self._ways.stores))
 
     def _look(self) -> None:
         for store in list(self._ways.stores):  # first: the bounds hold whatever becomes of a passage
