@@ -212,14 +212,19 @@ class Process:
         the interpreter's lock while it makes a session, and nobody beats meanwhile."""
         self.patient_until_s = time.monotonic() + START_S
 
+    def excuse(self, away_s: float) -> None:
+        """Count the last `away_s` seconds neither as silence nor as part of its start: it was not watched meanwhile."""
+        self.heard_s += away_s
+        self.started_s += away_s
+        self.patient_until_s += away_s
+
     def _stands_still(self, now_s: float) -> bool:
         """Return whether it has been stopped rather than at work, where it may be silent for long."""
         return now_s > self.heard_s + START_S and self.popen is not None and is_stopped(self.popen.pid)
 
-    def kill_if_hung(self) -> None:
-        """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die. Say it of a detector
-        that is waited for. Raises ProcessError for one that lives and was never ready: the next would be as slow."""
-        now_s = time.monotonic()
+    def kill_if_hung(self, now_s: float) -> None:
+        """Kill it if it is hung at `now_s`, and warn only once: with much memory to give back it takes a while to die. Say it of a
+        detector that is waited for. Raises ProcessError for one that lives and was never ready: the next would be as slow."""
         if not self.alive or self.killed:
             return
         stopped = self._stands_still(now_s)
