@@ -28,7 +28,8 @@ PADDING = bytes(64)
 MAX_FRAMES = 8192  # per segment; keeps the transaction that drops one short
 _RECORD = struct.Struct("<II")
 _MAX_MAPS = 64
-_NO_SEGMENT = (errno.ENOENT, errno.ELOOP)  # the file is gone or is a link, which no segment ever is
+_BROKEN = (errno.EIO, errno.EUCLEAN)  # a sector of the file, or what the file system knows of it, cannot be read
+_NO_SEGMENT = (errno.ENOENT, errno.ELOOP, *_BROKEN)  # the file is gone, or is a link, which no segment ever is
 
 
 def record_bytes(payload_bytes: int) -> int:
@@ -111,8 +112,13 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
+def is_broken(error: OSError) -> bool:
+    """Return whether `error` says that the disk has lost something, which no other try brings back."""
+    return error.errno in _BROKEN
+
+
 def sync_segment(path: Path) -> None:
-    """Make a segment durable that another process wrote, if it is there. Raises OSError."""
+    """Make a segment durable that another process wrote, if it is there and can be opened. Raises OSError."""
     fd = open_segment(path)
     if fd is not None:
         try:
@@ -133,8 +139,8 @@ def _checked(record: memoryview, payload_bytes: int) -> memoryview | None:
 
 
 def open_segment(path: Path) -> int | None:
-    """Open a segment for reading; None when there is no such file. Any other error is raised: a process that lacks descriptors,
-    memory or the right to read must not declare a whole picture lost."""
+    """Open a segment for reading; None when there is no such file or the disk cannot give it. Any other error is raised: a process
+    that lacks descriptors, memory or the right to read must not declare a whole picture lost."""
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
@@ -144,13 +150,17 @@ def open_segment(path: Path) -> int | None:
 
 
 def read_cold(path: Path, position: int, payload_bytes: int) -> memoryview | None:
-    """Read one payload by pread into new memory. None when the file is gone, or the record is damaged or differs from the index.
-    Raises OSError."""
+    """Read one payload by pread into new memory. None when the file is gone, or the record is damaged or differs from the index, or
+    the disk does not give it. Raises OSError."""
     fd = open_segment(path)
     if fd is None:
         return None
     try:
         return read_at(fd, position, payload_bytes)
+    except OSError as error:
+        if is_broken(error):
+            return None
+        raise
     finally:
         os.close(fd)
 
@@ -239,7 +249,7 @@ def _can_be_read(fd: int, start: int, end: int, nowhere: int) -> bool:
         try:
             sent = os.sendfile(nowhere, fd, start, end - start)
         except OSError as error:
-            if error.errno == errno.EIO:
+            if is_broken(error):
                 return False
             if error.errno == errno.EINVAL:  # a file system that cannot send does not tell
                 return True
