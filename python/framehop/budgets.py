@@ -17,6 +17,7 @@ START_S = 60.0  # how long one may take until it is ready; one that loads and is
 # about ten times; TensorRT builds an engine for minutes. They are silent meanwhile: ONNX Runtime 1.28 holds Python's lock while it
 # makes a session.
 LOAD_S = 600.0
+SLOW_LOAD_S = 30.0  # after so long it is said that a detector is waited for
 ENGINE_S = 1800.0  # the same for the first start of a detector of TensorRT
 
 # ---- another model

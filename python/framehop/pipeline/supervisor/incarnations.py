@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from framehop.budgets import HANG_S, KILL_S, START_S
+from framehop.budgets import HANG_S, KILL_S, SLOW_LOAD_S, START_S
 from framehop.config.environment import FailPoint
 from framehop.errors import ProcessError, SystemCallError, text_of
 from framehop.pipeline.processes.channel import Channel
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 STEADY_S = 10.0  # after an incarnation that lived this long the back-off begins anew
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
-SLOW_START_S = START_S / 2  # after so long it is said that a detector is waited for
 STILLBORN_LIMIT = 5
 REPLACED_LIMIT = 3
 REPLACED_WITHIN_S = 120.0
@@ -247,7 +246,7 @@ class Process:
             )
 
     def _starts_slowly(self, now_s: float) -> bool:
-        return self.role == "detector" and not self.ready and now_s > self.started_s + SLOW_START_S
+        return self.role == "detector" and not self.ready and now_s > self.started_s + SLOW_LOAD_S
 
     @property
     def _hint(self) -> str:
