@@ -13,8 +13,9 @@ it is made of. Names are loaded on first use: `import framehop` itself is quick 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+import sys
 
+TYPE_CHECKING = False  # without `typing`, which takes longer to load than all that is here
 if TYPE_CHECKING:
     from framehop._core import (
         FrameReceiver,
@@ -100,17 +101,15 @@ _HOME = {
 
 def _check_interpreter() -> None:
     """Raise ImportError in a subinterpreter, where loading the core would wait for ever."""
-    for name in ("_interpreters", "_xxsubinterpreters"):  # the second before Python 3.13
-        try:
-            interpreters = importlib.import_module(name)
-        except ImportError:
-            continue
-        if interpreters.get_current() != interpreters.get_main():
-            raise ImportError(
-                "framehop works in Python's main interpreter alone, and this is a subinterpreter; "
-                "under mod_wsgi set WSGIApplicationGroup %{GLOBAL}"
-            )
+    try:
+        interpreters = importlib.import_module("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
+    except ImportError:
         return
+    if interpreters.get_current() != interpreters.get_main():
+        raise ImportError(
+            "framehop works in Python's main interpreter alone, and this is a subinterpreter; "
+            "under mod_wsgi set WSGIApplicationGroup %{GLOBAL}"
+        )
 
 
 _check_interpreter()

@@ -10,12 +10,14 @@ HANDOVER_S = 8.0  # how long the log waits for that and for the commit behind it
 # ---- a process says that it is alive
 
 BEAT_S = 1.0  # the pause between two beats
+AWAY_S = 5.0  # a supervisor whose rounds lie so far apart was not running, and judges nobody by the time between them
 HANG_S = 15.0  # a process that is silent for so long is killed; a batch of a slow model may take seconds
 START_S = 60.0  # how long one may take until it is ready; one that loads and is silent for longer must not be stopped (state T)
 # How long detectors may load a model and try it, at the start or for a swap. A run of the network may take HANG_S, and it is run
 # about ten times; TensorRT builds an engine for minutes. They are silent meanwhile: ONNX Runtime 1.28 holds Python's lock while it
 # makes a session.
 LOAD_S = 600.0
+SLOW_LOAD_S = 30.0  # after so long it is said that a detector is waited for
 ENGINE_S = 1800.0  # the same for the first start of a detector of TensorRT
 
 # ---- another model

@@ -51,6 +51,7 @@ def test_a_pipeline_that_stood_still_goes_on_without_who_still_does(house: House
     _, stderr = supervisor.communicate(timeout=120)
     assert supervisor.returncode == 0, stderr.decode()
     assert b"detector-0 has not been heard of" in stderr
+    assert stderr.count(b": killed") == 1, "the others were frozen as the supervisor was, and are well"
     assert b"Traceback" not in stderr
     check_ledger(house.log, expected())
 

@@ -63,7 +63,9 @@ def _lag(topic: str, partition: int, owner: str) -> PartitionLag:
     return PartitionLag(topic=topic, partition=partition, end=0, committed=0, messages=0, seconds=None, owner=owner)
 
 
-def _printed(runtime: Path, *lag: PartitionLag, counters: Status = IDLE) -> list[str]:
+def _printed(
+    runtime: Path, *lag: PartitionLag, counters: Status = IDLE, more: tuple[ProcessStatus, ...] = ()
+) -> list[str]:
     """Return the lines that status shows of a pipeline with two workers."""
     directory = runtime / "framehop-1"
     directory.mkdir(mode=0o700)
@@ -73,7 +75,7 @@ def _printed(runtime: Path, *lag: PartitionLag, counters: Status = IDLE) -> list
         stopping=False,
         counters=counters,
         events_per_s=0.0,
-        processes=[ProcessStatus(name=name, pid=1, ready=True, starts=1, in_flight=0) for name in workers],
+        processes=[ProcessStatus(name=name, pid=1, ready=True, starts=1, in_flight=0) for name in workers] + list(more),
         streams=[],
         rings=[],
         members={name: f"host-{index}" for index, name in enumerate(workers)},
@@ -89,6 +91,17 @@ def _shown(runtime: Path, *lag: PartitionLag) -> dict[str, str]:
     """Return the partitions that status shows for each worker of a pipeline whose group has this lag."""
     rows = [line.split(maxsplit=5) for line in _printed(runtime, *lag) if line.lstrip().startswith("worker-")]
     return {name: partitions.strip() for name, _pid, _state, _starts, _in_flight, partitions in rows}
+
+
+@pytest.mark.parametrize(
+    ("starting_s", "said"), [(2.0, "  starting  "), (45.2, "  starting for 45 s of at most 600 s  ")]
+)
+def test_what_starts_for_long_says_how_long_it_may(runtime: Path, starting_s: float, said: str) -> None:
+    loads = ProcessStatus(
+        name="detector-0", pid=1, ready=False, starts=1, in_flight=0, starting_s=starting_s, start_s=600.0
+    )
+    (line,) = [line for line in _printed(runtime, more=(loads,)) if "detector-0" in line]
+    assert said in line
 
 
 def test_partitions_of_one_topic_are_named_by_number(runtime: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_hung_process_is_killed_and_told_of_once(caplog: pytest.LogCaptureFixt
         "worker", "framehop.no_module", 0, popen=cast("subprocess.Popen[bytes]", child), ready=True, heard_s=-HANG_S
     )
     for _ in range(3):
-        worker.kill_if_hung()
+        worker.kill_if_hung(time.monotonic())
     assert child.kills == 1
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("worker-0 has not been heard of for ")
@@ -65,11 +65,11 @@ def test_who_loads_is_killed_where_it_was_stopped_and_not_for_its_silence(
         end.callback(child.kill)
         detector = Process("detector", "framehop.no_module", 0, LOAD_S, popen=child)
         detector.started_s = detector.heard_s = time.monotonic() - silent_s
-        detector.kill_if_hung()
+        detector.kill_if_hung(time.monotonic())
         assert not detector.killed
         child.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, child.pid, os.WSTOPPED)
-        detector.kill_if_hung()
+        detector.kill_if_hung(time.monotonic())
         assert detector.killed == (silent_s > START_S)
     assert [message.partition(" for ")[2] for message in caplog.messages if "killed" in message] == (
         ["120 s and is stopped: killed"] if detector.killed else []
@@ -80,7 +80,7 @@ def test_a_detector_that_never_gets_ready_is_said_to_have_a_slow_model() -> None
     detector = Process("detector", "framehop.no_module", 0, popen=cast("subprocess.Popen[bytes]", SlowToDie()))
     detector.started_s = -1e6
     with pytest.raises(ProcessError, match="too slow for this machine: framehop model inspect"):
-        detector.kill_if_hung()
+        detector.kill_if_hung(time.monotonic())
 
 
 def test_a_detector_that_is_slow_to_start_is_said_to_be_waited_for_and_not_killed(
@@ -90,15 +90,15 @@ def test_a_detector_that_is_slow_to_start_is_said_to_be_waited_for_and_not_kille
     detector = Process("detector", "framehop.no_module", 0, LOAD_S, popen=cast("subprocess.Popen[bytes]", child))
     detector.started_s, detector.heard_s = now_s - 2 * START_S, now_s
     for _ in range(3):
-        detector.kill_if_hung()
+        detector.kill_if_hung(time.monotonic())
     assert child.kills == 0
     assert len(caplog.messages) == 1
     assert caplog.messages[0].startswith("detector-0 has been loading and trying its model for 12")
     detector.started_s = now_s - LOAD_S - 1
     with pytest.raises(ProcessError, match=r"detector-0 was not ready after 60\d s; the model may be too slow"):
-        detector.kill_if_hung()
+        detector.kill_if_hung(time.monotonic())
     detector.proven = True
-    detector.kill_if_hung()
+    detector.kill_if_hung(time.monotonic())
     assert child.kills == 1
     assert caplog.messages[1].startswith("detector-0 was not ready after 60")
 

@@ -7,17 +7,19 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from framehop.errors import ConfigError, SourceError
+from framehop.errors import ConfigError, LogFullError, SourceError
+from framehop.pipeline.ingest.feed import OPEN_AGAIN_S
 from framehop.pipeline.ingest.ingest import IngestProgress, ingest
 from framehop.pipeline.ingest.pacing import Pacer, Rate, parse_rate
 from framehop.pipeline.stop import StopSignal
 from framehop.protocols import Picture
 from framehop.testing.clock import ManualClock, ManualEvent
 from framehop.testing.synthetic import BrokenSource, ListSource, PictureSource
-from framehop.types import Frame, FrameKey
+from framehop.types import Frame, FrameKey, StreamState
 from tests.written_log import EPOCH, Endless, WrittenLog, as_log, payloads
 
 
@@ -53,6 +55,25 @@ def test_trace_contexts_are_fresh_and_well_formed() -> None:
         version, trace_id, parent_id, flags = trace.split("-")
         assert (version, len(trace_id), len(parent_id), flags) == ("00", 32, 16, "01")
         assert int(trace_id, 16) * int(parent_id, 16) > 0
+
+
+def test_a_log_without_room_is_waited_for_when_a_film_begins(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    open_stream, tries = WrittenLog.open_stream, [LogFullError("no room")] * 3
+    clock = ManualClock()
+
+    def full(log: WrittenLog, stream: str, **how: Any) -> StreamState:
+        if tries:
+            raise tries.pop()
+        return open_stream(log, stream, **how)
+
+    monkeypatch.setattr(WrittenLog, "open_stream", full)
+    log = WrittenLog()
+    summary = ingest(as_log(log), [ListSource(payloads(2), stream="a")], rate="max", clock=clock)
+    assert (summary.errors, len(log.keys), log.finished) == ({}, 2, ["a"])
+    assert clock.monotonic() == 3 * OPEN_AGAIN_S
+    assert caplog.messages == ["stream a waits for the log: no room"]
 
 
 def test_an_endless_source_is_stamped_by_the_clock() -> None:

@@ -44,6 +44,13 @@ def loaded(program: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
+def test_nearly_nothing_is_loaded_before_a_command_can_be_interrupted_without_a_traceback() -> None:
+    program = "import importlib, sys; before = {*sys.modules}; import framehop.cli; print(*{*sys.modules} - before)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    interpreters = {"_interpreters", "_xxsubinterpreters"}
+    assert set(done.stdout.split()) - interpreters == {"__future__", "framehop", "framehop.cli"}
+
+
 @pytest.mark.parametrize("module", PROCESSES)
 def test_a_process_loads_no_more_than_it_uses(module: str) -> None:
     assert loaded(f"import {module}") <= PROCESSES[module]

@@ -234,3 +234,23 @@ def test_pictures_that_could_not_be_synced_are_tried_again_and_their_file_is_clo
     flusher.close()
     with pytest.raises(OSError, match="descriptor"):
         segment.write([(b"picture", 0)])
+
+
+def test_pictures_that_a_disk_refuses_for_ever_hold_up_neither_the_others_nor_the_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with EmbeddedLog(tmp_path, options=LogOptions(segment_bytes=4096, retain_bytes=0, retain_hard=True)) as log:
+        sync = SegmentFile.sync
+
+        def refuse(segment: SegmentFile) -> None:
+            if segment.number == 1:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            sync(segment)
+
+        monkeypatch.setattr(SegmentFile, "sync", refuse)
+        with log.writer() as writer:
+            write(writer, "a", 12)
+            until(lambda: len(list((tmp_path / "frames").iterdir())) < 2, "the retention of all but the newest")
+    said = [message for message in caplog.messages if "flushing" in message]
+    assert len(said) == 1
+    assert said[0].endswith("frames/1.seg: Input/output error; check the disk and its rights")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from framehop.errors import LogError, LogFullError
 from framehop.log import EmbeddedLog, LogOptions
 from framehop.log.embedded import write_ahead
 from framehop.log.embedded.layout import LogPaths
-from framehop.log.embedded.retention import Retention
+from framehop.log.embedded.retention import SWEEP_AGAIN_S, Retention
 from framehop.log.embedded.segments import SegmentMaps, read_cold
 from framehop.log.embedded.write_ahead import WriteAhead
 from framehop.log.sqlite import connect, rows
@@ -203,6 +204,56 @@ def test_what_a_dead_writer_wrote_last_is_synced(
     for _ in range(2):
         retain(tmp_path, retain_bytes=None)
     assert synced.count("1.seg") == 1, "once, and then its row says that it is closed"
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, call: str, name: str) -> None:
+    """Have the disk refuse a call of `os` for the file of this name, for as long as `monkeypatch` holds."""
+    healthy = getattr(os, call)
+
+    def refused(file: int | Path, *args: object, **named: object) -> object:
+        path = Path(f"/proc/self/fd/{file}").readlink() if isinstance(file, int) else Path(file)
+        if path.name == name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return healthy(file, *args, **named)
+
+    monkeypatch.setattr(os, call, refused)
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "open"])
+def test_a_dead_writers_segment_that_the_disk_refuses_holds_up_no_other(
+    log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, call: str
+) -> None:
+    for count in (2, 3):
+        with LogProcess(tmp_path) as child:
+            child.call("open_stream", f"s{count}")
+            child.call("append", 0, count)
+            child.kill()
+    with monkeypatch.context() as disk:
+        _break(disk, call, "1.seg")
+        for _ in range(2):
+            retain(tmp_path, retain_bytes=0, retain_hard=True)
+    assert _segments(tmp_path) == set()
+    assert sorted((gap.stream, gap.first_seq, gap.last_seq) for gap in log.gaps()) == [("s2", 0, 1), ("s3", 0, 2)]
+    said = [message for message in caplog.messages if "1.seg" in message]
+    assert len(said) == (call == "fdatasync"), "one that cannot be opened is told by who looks for its pictures"
+
+
+def test_a_file_that_a_broken_disk_keeps_holds_up_no_other_and_goes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _fill(tmp_path, 9)
+    retention = Retention(LogPaths(tmp_path), LogOptions(retain_bytes=0, retain_hard=True))
+    with closing(WriteAhead(tmp_path / "index.db")) as ahead:
+        with monkeypatch.context() as disk:
+            _break(disk, "unlink", "1.seg")
+            for _ in range(3):
+                retention.apply(ahead)
+        assert _segments(tmp_path) == {1}
+        assert [message.partition(" cannot")[0] for message in caplog.messages] == [str(LogPaths(tmp_path).segment(1))]
+        later_s = time.monotonic() + SWEEP_AGAIN_S
+        monkeypatch.setattr(time, "monotonic", lambda: later_s)
+        retention.apply(ahead)
+    assert _segments(tmp_path) == set()
 
 
 def test_files_stay_until_power_loss_cannot_bring_their_rows_back(

@@ -181,6 +181,29 @@ def test_a_picture_that_the_disk_does_not_give_is_lost_and_those_behind_it_are_n
         assert [record is not None and is_whole(record) for record in cold] == [True, False, True]
 
 
+@pytest.mark.parametrize(("call", "number"), [("open", errno.EIO), ("open", errno.EUCLEAN), ("pread", errno.EIO)])
+def test_pictures_of_a_file_that_a_broken_disk_does_not_give_are_lost_and_end_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    with _one_frame(tmp_path) as log, log.consumer("g", member="m") as consumer:
+        settle([consumer], log.partitions)
+        healthy = getattr(os, call)
+
+        def refused(file: int | Path, *args: object, **named: object) -> object:
+            path = Path(f"/proc/self/fd/{file}").readlink() if isinstance(file, int) else Path(file)
+            if path.suffix == ".seg":
+                raise OSError(number, os.strerror(number))
+            return healthy(file, *args, **named)
+
+        monkeypatch.setattr(os, call, refused)
+        (meta, *_) = log.scan_frames()
+        record = log.read_frame(meta.pointer)
+        assert record is not None
+        assert record.payload is None
+        if call == "open":
+            assert [record.payload for record in read(consumer, 3)] == [None] * 3
+
+
 def test_a_process_out_of_descriptors_does_not_declare_frames_lost(tmp_path: Path) -> None:
     with _one_frame(tmp_path) as log, log.consumer("g", member="m") as consumer:
         settle([consumer], log.partitions)

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from framehop.budgets import HANG_S, LOAD_S, START_S
+from framehop.budgets import HANG_S, LOAD_S, SLOW_LOAD_S, START_S
 from framehop.errors import ModelError, ProcessError
 from framehop.pipeline.processes.channel import Channel
 from framehop.pipeline.processes.facts import FIRST_MODEL
@@ -133,6 +133,21 @@ def test_one_that_cannot_load_it_keeps_all_as_they_were(house: House) -> None:
     assert [house.heard(index)[-1] for index in (0, 1)] == [CancelSwap(number)] * 2
     house.loaded(number, 0, 1)  # words that come late
     assert (house.phase(), house.swaps.model) == ("failed", "old")
+
+
+def test_one_that_loads_for_long_is_said_to_be_waited_for(
+    house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = begin(house, within_s=LOAD_S)
+    house.loaded(number, 0)
+    assert caplog.messages == []
+    later_s = time.monotonic() + SLOW_LOAD_S + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later_s)
+    for _ in range(3):
+        house.swaps.tend()
+    (said,) = caplog.messages
+    assert said.startswith("detector-1: loading and trying new beside the model that runs, for 31 s; 600 s are allowed")
+    assert house.swaps.report(number).load_s == LOAD_S
 
 
 def test_one_that_takes_too_long_is_named(house: House) -> None:

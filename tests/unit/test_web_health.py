@@ -79,7 +79,15 @@ STARTING = ProcessStatus(name="detector-0", pid=9, ready=False, starts=1, in_fli
             "A pipeline does not answer: pipeline 7 is silent",
         ),
         ({"found": reported(models={})}, "Pipeline 7 has no model loaded yet."),
-        ({"found": reported(processes=[STARTING])}, "Process detector-0 of pipeline 7 is not ready."),
+        ({"found": reported(processes=[STARTING])}, "Process detector-0 of pipeline 7 is not ready: starting."),
+        (
+            {"found": reported(processes=[replace(STARTING, starting_s=45.2, start_s=600.0)])},
+            "Process detector-0 of pipeline 7 is not ready: starting for 45 s of at most 600 s.",
+        ),
+        (
+            {"found": reported(processes=[replace(STARTING, pid=None)])},
+            "Process detector-0 of pipeline 7 is not ready: ended.",
+        ),
         ({"found": reported(stopping=True)}, "Pipeline 7 is ending."),
         ({"partition": replace(READ, owner="")}, "1 of 1 partitions are read by nobody"),
         ({"partition": replace(READ, messages=9, seconds=61.0)}, "Detection is 61 s behind, more than 60 s"),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from framehop.pipeline.processes.standard_streams import open_closed_streams
-
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Enter the `framehop` command. One line tells when memory runs out, even while modules are loaded."""
-    open_closed_streams()
+    """Enter the `framehop` command. One line tells when memory runs out, and Ctrl-C ends it, even while modules are loaded; so
+    nothing that takes long is loaded before this."""
     try:
+        from framehop.pipeline.processes.standard_streams import open_closed_streams
+
+        open_closed_streams()
         from framehop.cli.app import main as run_command
 
         run_command()

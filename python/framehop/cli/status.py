@@ -16,7 +16,7 @@ from framehop.cli.units import shown_age, shown_size
 from framehop.errors import ProcessError
 from framehop.pipeline.control_plane.asking import ask_status, published
 from framehop.pipeline.control_plane.requests import PipelineReport
-from framehop.pipeline.supervisor.status import Status
+from framehop.pipeline.supervisor.status import ProcessStatus, Status, starting
 from framehop.types import Partition
 
 NAMED = 8  # partitions of a worker that are named; the others are counted
@@ -73,7 +73,8 @@ def _print(report: PipelineReport) -> None:
     )
     if report.swap is not None:
         states = ", ".join(f"{name} {did}" for name, did in report.swap.states.items())
-        out.print(f"  swap to {report.swap.model}, for {report.swap.took_s:.0f} s: {states}", style="yellow")
+        loading = f" of {report.swap.load_s:.0f} s for loading" if report.swap.load_s else ""
+        out.print(f"  swap to {report.swap.model}, for {report.swap.took_s:.0f} s{loading}: {states}", style="yellow")
     if counters.behind_s >= BEHIND_S:
         out.print(f"  {behind_line(counters.behind_s)}", style="yellow")
     _print_waiting(counters)
@@ -136,13 +137,21 @@ def _processes(report: PipelineReport) -> Table:
         table.add_row(
             process.name,
             "–" if process.pid is None else str(process.pid),
-            "ready" if process.ready else "starting" if process.pid is not None else "ended",
+            _doing(process),
             str(process.starts),
             str(process.in_flight),
             f"{ring.used} of {ring.slots}" if ring else "",
             _owned(report, process.name),
         )
     return table
+
+
+def _doing(process: ProcessStatus) -> str:
+    if process.ready:
+        return "ready"
+    if process.pid is None:
+        return "ended"
+    return starting(process)
 
 
 def _owned(report: PipelineReport, worker: str) -> str:

@@ -57,7 +57,7 @@ class DetectOptions:
     `hop`: what descriptors and boxes travel by between workers and detectors, shared memory, which takes 32 MiB for each worker, or
     ZeroMQ. `max_pixels`: a picture whose header claims more is refused. `max_attempts`: a frame is given up after a worker has died
     this often while decoding it. `devices`: the GPUs by number, one detector for each; on the CPU only their count matters.
-    `drain_s`: how long frames in flight may take after Ctrl-C.
+    `drain_s`: how long frames in flight may take after Ctrl-C; the whole end may take 17 s more.
 
     Who gets the cores: `decode_threads`: of one worker; 0 splits the cores that this process may use among the workers. `lanes`:
     inferences side by side in one detector, 1 to 256. 0 is one on a GPU; on the CPU it splits the cores among the detectors. On the

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from framehop.pipeline.control_plane.requests import PipelineReport
 from framehop.pipeline.look import LastLook, Look
+from framehop.pipeline.supervisor.status import starting
 from framehop.types import PartitionLag
 from framehop.web.desk import Desk
 from framehop.web.pipelines import works
@@ -48,7 +49,8 @@ def _of_pipelines(reports: Iterable[PipelineReport]) -> Iterator[str]:
             yield f"Pipeline {pid} has no model loaded yet."
         for process in report.processes:
             if not process.ready:
-                yield f"Process {process.name} of pipeline {pid} is not ready."
+                doing = "ended" if process.pid is None else starting(process)
+                yield f"Process {process.name} of pipeline {pid} is not ready: {doing}."
 
 
 def _of_lag(partitions: list[PartitionLag]) -> Iterator[str]:

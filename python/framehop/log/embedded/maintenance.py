@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Collection
 
 import apsw
 
@@ -140,8 +141,8 @@ class Maintenance:
 
     def _round(self) -> None:
         # Payloads come before the index: after power loss only rows of this very moment may point to data that never reached the
-        # disk, and their checksums tell.
-        self._sync_segments()
+        # disk, and their checksums tell; so do those of a file that its disk refuses, which must not hold up the rest.
+        failure = self._sync_segments()
         self._presence.check()  # of a log that was made in its place, retention would remove the segments that are not ours
         ahead = self._opened()
         ahead.sync()
@@ -149,6 +150,8 @@ class Maintenance:
         retention = self._due_retention()
         if retention is not None or ahead.due_in_s == 0 or self._stop.is_set():
             self._tend(ahead, retention)
+        if failure is not None:
+            raise failure
 
     def _note_size(self, ahead: WriteAhead) -> None:
         """Say so if the write-ahead log grows: it does without end while somebody holds up every checkpoint."""
@@ -186,17 +189,32 @@ class Maintenance:
         with self._lock:
             return self._retention if time.monotonic() >= self._next_retention else None
 
-    def _sync_segments(self) -> None:
+    def _sync_segments(self) -> OSError | None:
+        """Sync what was written, and close what is retired. What the disk refuses is kept for the next round, and its error
+        returned."""
         with self._lock:
             dirty, self._segments = self._segments, set()
             retired, self._retired = self._retired, set()
         try:
-            for segment in dirty:
-                segment.sync()
+            refused = {segment: error for segment in dirty if (error := self._refusal(segment)) is not None}
         except BaseException:
-            with self._lock:
-                self._segments |= dirty
-                self._retired |= retired
+            self._keep(dirty, retired)
             raise
-        for segment in retired:
+        self._keep(refused, retired)
+        for segment in retired - refused.keys():
             segment.close()
+        return next(iter(refused.values()), None)
+
+    def _refusal(self, segment: SegmentFile) -> OSError | None:
+        """Sync a segment, and return the error that names it if the disk refuses."""
+        try:
+            segment.sync()
+        except OSError as error:
+            return OSError(error.errno, error.strerror, str(self._paths.segment(segment.number)))
+        return None
+
+    def _keep(self, dirty: Collection[SegmentFile], retired: set[SegmentFile]) -> None:
+        """Have segments synced by the next round, and those of them that are `retired` closed."""
+        with self._lock:
+            self._segments.update(dirty)
+            self._retired.update(retired.intersection(dirty))

@@ -8,7 +8,7 @@ from typing import Any
 
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.schema import TOPIC
-from framehop.log.embedded.segments import NOT_GIVEN, RECORD_HEADER_BYTES, open_segment, read_at
+from framehop.log.embedded.segments import RECORD_HEADER_BYTES, is_broken, open_segment, read_at
 from framehop.log.sqlite import translated
 from framehop.protocols import ProgressCallback
 from framehop.types import FrameKey, FramePointer, LostPicture
@@ -67,7 +67,7 @@ class PictureCheck:
 def _what_is_wrong(fd: int | None, position: int, size: int) -> str:
     """Say what is wrong with a picture; empty when it is whole."""
     if fd is None:
-        return "is gone"
+        return "is gone or cannot be opened"
     if position < 0 or size < 0:
         return f"has no byte {position}"
     end = os.fstat(fd).st_size
@@ -76,7 +76,7 @@ def _what_is_wrong(fd: int | None, position: int, size: int) -> str:
     try:
         whole = read_at(fd, position, size) is not None
     except OSError as error:
-        if error.errno not in NOT_GIVEN:
+        if not is_broken(error):
             raise
         return f"cannot be read at byte {position}: {error.strerror}"
     return "" if whole else f"is damaged at byte {position}"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import apsw
 
@@ -12,13 +15,16 @@ from framehop.log.embedded.disk_usage import Room, measure
 from framehop.log.embedded.event_retention import EventRetention
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.options import LogOptions
-from framehop.log.embedded.segments import sync_segment
+from framehop.log.embedded.segments import is_broken, sync_segment
 from framehop.log.embedded.write_ahead import WriteAhead
 from framehop.log.locks import is_held, remove_if_free
 from framehop.log.sqlite import row, rows, transaction, value
-from framehop.timing import now_us
+from framehop.timing import Reminder, now_us
 
 logger = logging.getLogger(__name__)
+
+NEVER = math.inf
+SWEEP_AGAIN_S = 60.0  # after files were found that a broken disk does not let go
 
 # Runs of consecutive seqs are recorded, so that a gap never covers a seq that was missing before.
 _RUNS = """
@@ -60,14 +66,14 @@ class Retention:
         self._options = options
         self._events = EventRetention(paths, options)
         self._warned = self._warned_of_events = False
-        self._swept = False
+        self._sweep_at_s = 0.0  # in monotonic seconds
+        self._stuck = Reminder()
 
     def apply(self, ahead: WriteAhead) -> None:
         """Drop segments, oldest first, until the limits hold or nothing more may be dropped; then drop events that are due."""
         db = ahead.db
-        if not self._swept:
-            self._sweep(ahead)
-            self._swept = True
+        if time.monotonic() >= self._sweep_at_s:
+            self._sweep_at_s = NEVER if self._sweep(ahead) else time.monotonic() + SWEEP_AGAIN_S
         self._close_orphans(db)
         room = measure(db, self._paths)
         self._drop_segments(ahead, room)
@@ -80,21 +86,32 @@ class Retention:
         for segment in self._closed_segments(ahead.db):
             too_much = limit is not None and total > limit
             if (too_much or self._is_old(segment)) and self._may_go(ahead.db, segment):
-                self._swept = False  # until its file is gone as well, whatever happens before that
+                planned_s, self._sweep_at_s = self._sweep_at_s, 0.0  # whatever happens before its file is gone as well
                 self._drop(ahead.db, segment.number)
-                self._unlink(ahead, [segment.number])
-                self._swept = True
+                gone = self._unlink(ahead, [segment.number])
+                self._sweep_at_s = planned_s if gone else time.monotonic() + SWEEP_AGAIN_S
                 total -= segment.bytes
                 if ahead.due_in_s == 0:
                     ahead.checkpoint()
 
-    def _unlink(self, ahead: WriteAhead, numbers: Collection[int]) -> None:
+    def _unlink(self, ahead: WriteAhead, numbers: Collection[int]) -> bool:
         """Remove files whose rows are gone, once power loss cannot bring those back: a file without a row is only waste, a row
-        without its file would be a loss."""
+        without its file would be a loss. One that a broken disk keeps holds up no other; then this returns False."""
         if numbers:
             ahead.sync()
-        for number in numbers:
-            self._paths.segment(number).unlink(missing_ok=True)
+        stuck = [number for number in numbers if not self._is_removed(self._paths.segment(number))]
+        return not stuck
+
+    def _is_removed(self, path: Path) -> bool:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            if not is_broken(error):
+                raise
+            if self._stuck.due(str(path), time.monotonic()):
+                logger.warning("%s cannot be removed, which is tried again: %s", path, error.strerror)
+            return False
+        return True
 
     def _is_crowded(self, room: Room) -> bool:
         crowded = room.crowded_by_events(self._options)
@@ -107,22 +124,35 @@ class Retention:
         self._warned_of_events = crowded
         return crowded
 
-    def _sweep(self, ahead: WriteAhead) -> None:
-        """Remove the leftovers of dead processes: lock files, and segment files whose row is already gone."""
+    def _sweep(self, ahead: WriteAhead) -> bool:
+        """Remove the leftovers of dead processes: lock files, and segment files whose row is already gone. False: some stay."""
         # List the files first: one that is made meanwhile already has its row.
         files = {int(path.stem) for path in self._paths.frames.glob("*.seg") if path.stem.isdigit()}
         known = {number for (number,) in rows(ahead.db, "SELECT id FROM segments")}
-        self._unlink(ahead, files - known)
         for lock in (*self._paths.locks.glob("w.*"), *self._paths.locks.glob("m.*")):
             remove_if_free(lock)
+        return self._unlink(ahead, files - known)
 
     def _close_orphans(self, db: apsw.Connection) -> None:
-        """Close the segments of dead writers, which may have had no time to sync what they wrote last."""
+        """Close the segments of dead writers, which may have had no time to sync what they wrote last. One that a broken disk
+        refuses to sync is closed as well: the kernel gives up what it could not write, and the pictures' checksums tell."""
         for number, writer in rows(db, "SELECT id, writer FROM segments WHERE NOT closed"):
             if not is_held(self._paths.writer_lock(writer)):
-                sync_segment(self._paths.segment(number))
+                self._sync_left(self._paths.segment(number))
                 with transaction(db, self._paths.index):
                     rows(db, _CLOSE, (number,))
+
+    def _sync_left(self, path: Path) -> None:
+        try:
+            sync_segment(path)
+        except OSError as error:
+            if not is_broken(error):
+                raise
+            logger.warning(
+                "%s: %s: what a writer that has died wrote there last may be lost, and its events are then failed, lost_data",
+                path,
+                error.strerror,
+            )
 
     def _closed_segments(self, db: apsw.Connection) -> list[_Segment]:
         found = rows(db, "SELECT id, bytes, newest_us FROM segments WHERE closed ORDER BY id")

@@ -29,8 +29,8 @@ MAX_FRAMES = 8192  # per segment; keeps the transaction that drops one short
 _RECORD = struct.Struct("<II")
 _MAX_MAPS = 64
 # Errors of a read that the disk, or the file system on it, cannot give. Others are of this process, as a lack of memory is.
-NOT_GIVEN = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
-_NO_SEGMENT = (errno.ENOENT, errno.ELOOP)  # the file is gone or is a link, which no segment ever is
+_BROKEN = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
+_NO_SEGMENT = (errno.ENOENT, errno.ELOOP, *_BROKEN)  # the file is gone, or is a link, which no segment ever is
 
 
 def record_bytes(payload_bytes: int) -> int:
@@ -113,8 +113,13 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
+def is_broken(error: OSError) -> bool:
+    """Return whether `error` says that the disk has lost something, which no other try brings back."""
+    return error.errno in _BROKEN
+
+
 def sync_segment(path: Path) -> None:
-    """Make a segment durable that another process wrote, if it is there. Raises OSError."""
+    """Make a segment durable that another process wrote, if it is there and can be opened. Raises OSError."""
     fd = open_segment(path)
     if fd is not None:
         try:
@@ -135,8 +140,8 @@ def _checked(record: memoryview, payload_bytes: int) -> memoryview | None:
 
 
 def open_segment(path: Path) -> int | None:
-    """Open a segment for reading; None when there is no such file. Any other error is raised: a process that lacks descriptors,
-    memory or the right to read must not declare a whole picture lost."""
+    """Open a segment for reading; None when there is no such file or the disk cannot give it. Any other error is raised: a process
+    that lacks descriptors, memory or the right to read must not declare a whole picture lost."""
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
@@ -154,7 +159,7 @@ def read_cold(path: Path, position: int, payload_bytes: int) -> memoryview | Non
     try:
         return read_at(fd, position, payload_bytes)
     except OSError as error:
-        if error.errno in NOT_GIVEN:
+        if is_broken(error):
             return None
         raise
     finally:
@@ -245,7 +250,7 @@ def _can_be_read(fd: int, start: int, end: int, nowhere: int) -> bool:
         try:
             sent = os.sendfile(nowhere, fd, start, end - start)
         except OSError as error:
-            if error.errno in NOT_GIVEN:
+            if is_broken(error):
                 return False
             if error.errno == errno.EINVAL:  # a file system that cannot send does not tell
                 return True

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from framehop.account import versioned
-from framehop.errors import FramehopError, SourceError, is_out_of_memory
+from framehop.errors import FramehopError, LogError, LogFullError, SourceError, is_out_of_memory
 from framehop.pipeline.ingest.books import Books
 from framehop.pipeline.ingest.health import Vitals
 from framehop.pipeline.ingest.pacing import Clock, Pacer, Rate, StopEvent
@@ -19,11 +20,17 @@ from framehop.types import Frame, FrameKey, StreamState, check_stream
 logger = logging.getLogger(__name__)
 
 MAX_ERROR = 500  # characters of an event's reason
+OPEN_AGAIN_S = 5.0  # between two tries to open the stream in a log that takes none; each waits for an answer by itself
 APPEND_WAIT_S = 0.25  # the longest that a full queue may hide the stop signal
 
 
 class SourceFeed:
-    """Reads one source and appends its pictures. Call `run` in one thread; the counters may be read from any."""
+    """Reads one source and appends its pictures. Call `run` in one thread; the counters may be read from any.
+
+    `waited_for`: the errors of a log by which it takes no stream for now, which is no fault of the source.
+    """
+
+    waited_for: ClassVar[tuple[type[LogError], ...]] = (LogFullError,)
 
     def __init__(
         self,
@@ -128,6 +135,17 @@ class SourceFeed:
 
     def _open_stream(self) -> StreamState | None:
         """Return where to begin; None when stopped before that was known."""
+        while True:
+            try:
+                return self._opened()
+            except self.waited_for as error:
+                if not self.vitals.error:
+                    logger.warning("stream %s waits for the log: %s", self.stream, error)
+                self.vitals.away(str(error), self._clock.now_us() + round(OPEN_AGAIN_S * 1_000_000))
+                if self._stop.wait(OPEN_AGAIN_S):
+                    return None
+
+    def _opened(self) -> StreamState:
         return self._writer.open_stream(
             self.stream,
             source=source_name(self._source),

@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 _LOG_AWAY = (LogUnavailableError, LogFullError, LogBusyError)
 
 EPOCH_LOOK_S = 0.25  # between two looks whether an epoch is in the log
-OPEN_AGAIN_S = 5.0  # between two tries to open the stream in a log that is away; each waits for an answer by itself
 SETTLED_S = 30.0  # after which it never will be: what is not acknowledged by then was refused
 
 
@@ -43,17 +42,7 @@ class LiveFeed(SourceFeed):
     """A SourceFeed that never gives up a source that is away. Frames that were not seen are not made up: the next epoch begins at a
     key frame."""
 
-    def _open_stream(self) -> StreamState | None:
-        """Return where to begin; None when stopped. A log that is away is no fault of the source, and is waited for."""
-        while not self._stop.is_set():
-            try:
-                return super()._open_stream()
-            except _LOG_AWAY as error:
-                if not self.vitals.error:
-                    logger.warning("stream %s waits for the log: %s", self.stream, error)
-                self.vitals.away(str(error), self._clock.now_us() + round(OPEN_AGAIN_S * 1_000_000))
-                self._stop.wait(OPEN_AGAIN_S)
-        return None
+    waited_for = _LOG_AWAY
 
     def _passes(self, state: StreamState) -> bool:
         assert isinstance(self._source, LiveSource)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from framehop.budgets import AWAY_S
 from framehop.config.environment import FailPoint
 from framehop.pipeline.processes.messages import Beat, Failed, Finished, Ready
 from framehop.pipeline.supervisor.incarnations import Incident, Process
@@ -25,6 +26,7 @@ class Crew:
         """`roles`: in the order in which they drain; they start in the reverse order. `on_beat`: called after each beat."""
         self._roles, self._fail_at, self._on_beat = roles, fail_at, on_beat
         self._counters = Counters()
+        self._cared_s = time.monotonic()
         self.incidents: list[Incident] = []
         self.left_behind = False
 
@@ -44,15 +46,28 @@ class Crew:
     def start(self) -> None:
         for role, process in self._kept():
             self._start(role, process)
+        self._cared_s = time.monotonic()
 
     def care(self) -> None:
         """Hear all processes, collect the dead, kill the hung, start those that are due. A draining one is not started again."""
+        now_s = time.monotonic()  # everybody is judged by it: should we be frozen from here on, the next round notices
+        self._excuse(now_s)
         for role, process in self._kept():
             self._hear(role, process)
             self._bury(role, process)
-            process.kill_if_hung()
+            process.kill_if_hung(now_s)
             if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
                 self._counters.restarts += self.try_start(role, process)
+
+    def _excuse(self, now_s: float) -> None:
+        """Count no time against anybody in which this thread did not run: what froze it (SIGSTOP to the group, docker pause)
+        has frozen the others too, and they need a moment to give a sign of life."""
+        away_s, self._cared_s = now_s - self._cared_s, now_s
+        if away_s <= AWAY_S:
+            return
+        logger.warning("the supervisor did not run for %.0f s: its processes get as much time again", away_s)
+        for process in self.processes:
+            process.excuse(away_s)
 
     def drain(self, role: Role) -> None:
         """Ask the processes of a role to finish and end. None of them is started again."""

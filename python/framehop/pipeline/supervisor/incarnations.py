@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from framehop.budgets import HANG_S, KILL_S, START_S
+from framehop.budgets import HANG_S, KILL_S, SLOW_LOAD_S, START_S
 from framehop.config.environment import FailPoint
 from framehop.errors import ProcessError, SystemCallError, text_of
 from framehop.pipeline.processes.channel import Channel
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 STEADY_S = 10.0  # after an incarnation that lived this long the back-off begins anew
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 5.0
-SLOW_START_S = START_S / 2  # after so long it is said that a detector is waited for
 STILLBORN_LIMIT = 5
 REPLACED_LIMIT = 3
 REPLACED_WITHIN_S = 120.0
@@ -212,14 +211,19 @@ class Process:
         the interpreter's lock while it makes a session, and nobody beats meanwhile."""
         self.patient_until_s = time.monotonic() + START_S
 
+    def excuse(self, away_s: float) -> None:
+        """Count the last `away_s` seconds neither as silence nor as part of its start: it was not watched meanwhile."""
+        self.heard_s += away_s
+        self.started_s += away_s
+        self.patient_until_s += away_s
+
     def _stands_still(self, now_s: float) -> bool:
         """Return whether it has been stopped rather than at work, where it may be silent for long."""
         return now_s > self.heard_s + START_S and self.popen is not None and is_stopped(self.popen.pid)
 
-    def kill_if_hung(self) -> None:
-        """Kill it if it is hung, and warn only once: with much memory to give back it takes a while to die. Say it of a detector
-        that is waited for. Raises ProcessError for one that lives and was never ready: the next would be as slow."""
-        now_s = time.monotonic()
+    def kill_if_hung(self, now_s: float) -> None:
+        """Kill it if it is hung at `now_s`, and warn only once: with much memory to give back it takes a while to die. Say it of a
+        detector that is waited for. Raises ProcessError for one that lives and was never ready: the next would be as slow."""
         if not self.alive or self.killed:
             return
         stopped = self._stands_still(now_s)
@@ -242,7 +246,7 @@ class Process:
             )
 
     def _starts_slowly(self, now_s: float) -> bool:
-        return self.role == "detector" and not self.ready and now_s > self.started_s + SLOW_START_S
+        return self.role == "detector" and not self.ready and now_s > self.started_s + SLOW_LOAD_S
 
     @property
     def _hint(self) -> str:

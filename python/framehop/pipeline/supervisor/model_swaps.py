@@ -7,6 +7,7 @@ all go on as they were.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -16,14 +17,16 @@ from typing import Literal
 
 import msgspec
 
-from framehop.budgets import LOAD_S
+from framehop.budgets import LOAD_S, SLOW_LOAD_S
 from framehop.errors import ProcessError
 from framehop.pipeline.processes.facts import FIRST_MODEL
 from framehop.pipeline.processes.messages import CancelSwap, Message, Swap, SwapFailed, SwapLoaded, Switch
 from framehop.pipeline.supervisor.incarnations import Process
 from framehop.pipeline.wake import Wake
-from framehop.timing import Deadline
+from framehop.timing import Deadline, Reminder
 from framehop.types import ModelInfo
+
+logger = logging.getLogger(__name__)
 
 REPEAT_S = 1.0
 KEPT = 16  # swaps whose end can still be asked for
@@ -35,7 +38,8 @@ DetectorState = Literal["loading", "loaded", "switched"]
 
 class SwapReport(msgspec.Struct, frozen=True, kw_only=True, tag="swap_report"):
     """A swap at one moment. `number`: its own, from 2, as a detector's first model has number 1. `took_s`: until now, or until its
-    end. `states`: of each detector, by its process's name. `models`: what each detector runs now. `error`: why it failed."""
+    end. `states`: of each detector, by its process's name. `models`: what each detector runs now. `error`: why it failed.
+    `load_s`: how long loading may take; 0 where an earlier version does not say."""
 
     number: int
     model: str
@@ -44,6 +48,7 @@ class SwapReport(msgspec.Struct, frozen=True, kw_only=True, tag="swap_report"):
     states: dict[str, DetectorState]
     models: dict[str, ModelInfo] = {}
     error: str = ""
+    load_s: float = 0.0
 
     @property
     def over(self) -> bool:
@@ -58,6 +63,7 @@ class _Swap:
     number: int
     model: str
     began_s: float
+    within_s: float
     deadline: Deadline
     phase: SwapPhase = "loading"
     error: str = ""
@@ -66,6 +72,7 @@ class _Swap:
     switched: set[int] = field(default_factory=set)
     deaths: Counter[int] = field(default_factory=Counter)
     told_s: dict[int, float] = field(default_factory=dict)
+    slow: Reminder = field(default_factory=Reminder)
 
     @property
     def over(self) -> bool:
@@ -113,7 +120,13 @@ class ModelSwaps:
             if (busy := self._current()) is not None:
                 raise ProcessError(f"a swap to {busy.model} is under way: wait for its end, framehop status shows it")
             self._last += 1
-            swap = _Swap(number=self._last, model=model, began_s=time.monotonic(), deadline=Deadline.after(within_s))
+            swap = _Swap(
+                number=self._last,
+                model=model,
+                began_s=time.monotonic(),
+                within_s=within_s,
+                deadline=Deadline.after(within_s),
+            )
             self._swaps[swap.number] = swap
             self._swaps.pop(swap.number - KEPT, None)
             self._wake.ring()
@@ -156,6 +169,7 @@ class ModelSwaps:
             took_s=round((swap.ended_s or time.monotonic()) - swap.began_s, 3),
             states={process.name: swap.state(process.index) for process in self._detectors},
             error=swap.error,
+            load_s=swap.within_s,
         )
 
     # ---- the supervisor's thread
@@ -175,8 +189,7 @@ class ModelSwaps:
             if swap.phase == "loading" and len(swap.loaded) == len(self._detectors):
                 self._model, swap.phase, swap.told_s = swap.model, "switching", {}
             if swap.phase == "loading" and swap.deadline.expired:
-                slow = [process.name for process in self._detectors if process.index not in swap.loaded]
-                self._fail(swap, f"{', '.join(slow)} did not load it in time")
+                self._fail(swap, f"{self._loading(swap)} did not load it in time ({swap.within_s:.0f} s)")
             if swap.phase == "switching" and len(swap.switched) == len(self._detectors):
                 self._end(swap, "done")
             self._tell(swap)
@@ -184,6 +197,23 @@ class ModelSwaps:
                 for process in self._detectors:
                     if process.index not in swap.loaded:
                         process.loads_beside()
+                self._say_if_slow(swap)
+
+    def _loading(self, swap: _Swap) -> str:
+        """Name the detectors that have not loaded the model yet."""
+        return ", ".join(process.name for process in self._detectors if process.index not in swap.loaded)
+
+    def _say_if_slow(self, swap: _Swap) -> None:
+        now_s = time.monotonic()
+        if now_s > swap.began_s + SLOW_LOAD_S and swap.slow.due("", now_s):
+            logger.warning(
+                "%s: loading and trying %s beside the model that runs, for %.0f s; %.0f s are allowed. Meanwhile detection may "
+                "stand still, and if the time runs out all keep the model that they have",
+                self._loading(swap),
+                swap.model,
+                now_s - swap.began_s,
+                swap.within_s,
+            )
 
     def _tell(self, swap: _Swap) -> None:
         for process in self._detectors:

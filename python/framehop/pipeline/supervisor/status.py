@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from framehop.pipeline.processes.messages import Beat
 from framehop.pipeline.supervisor.incarnations import Incident, Process
 from framehop.protocols import NO_BACKLOG, Backlog
 
+WORTH_SAYING_S = 5.0  # a start that takes as long as most needs no explanation
 _COUNTERS = ("frames_read", "events", "detected", "skipped", "failed", "resent", "appended")
 
 
@@ -38,23 +40,36 @@ class Status:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessStatus:
     """One process of the pipeline. `pid`: None while it does not run. `starts`: how often it was started. `in_flight`: frames
-    between poll and commit."""
+    between poll and commit. `starting_s`: for how long it has been starting, 0 once it is ready; a detector loads and tries its
+    model. `start_s`: how long that may take."""
 
     name: str
     pid: int | None
     ready: bool
     starts: int
     in_flight: int
+    starting_s: float = 0.0
+    start_s: float = 0.0
 
 
 def status_of(process: Process) -> ProcessStatus:
+    starting = process.alive and not process.ready
     return ProcessStatus(
         name=process.name,
         pid=process.popen.pid if process.popen else None,
         ready=process.ready and process.alive,
         starts=process.incarnation,
         in_flight=process.beat.in_flight,
+        starting_s=round(time.monotonic() - process.started_s, 1) if starting else 0.0,
+        start_s=process.start_s,
     )
+
+
+def starting(process: ProcessStatus) -> str:
+    """Say of a process that is not ready how long it has been starting, and how long it may, once that is worth a word."""
+    if process.starting_s < WORTH_SAYING_S:
+        return "starting"
+    return f"starting for {process.starting_s:.0f} s of at most {process.start_s:.0f} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
