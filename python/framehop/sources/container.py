@@ -13,9 +13,9 @@ from typing import Any
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
 from framehop.sources.allocations import bound_allocations
+from framehop.sources.boxes import NO_INDEX, lacks_index
 from framehop.sources.codec_name import codec_in
 from framehop.sources.identity import shown
-from framehop.sources.mp4_index import NO_INDEX, lacks_index
 from framehop.sources.raster import MAX_PIXELS
 from framehop.sources.understood import UNDERSTOOD
 

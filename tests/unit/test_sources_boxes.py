@@ -1,4 +1,5 @@
-"""Films whose recording or copying broke off before their index was written, as of a camera or phone whose power failed."""
+"""Films whose recording or copying broke off before their index was written, as of a camera or phone whose power failed, and a
+phone's pictures."""
 
 from __future__ import annotations
 
@@ -8,8 +9,10 @@ import pytest
 
 from framehop.errors import SourceError
 from framehop.sources import parse_source
-from framehop.sources.mp4_index import lacks_index
+from framehop.sources.boxes import lacks_index
 from tests.clips import write_film
+
+CASES = Path(__file__).resolve().parents[1] / "cases"
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov"])
@@ -47,3 +50,21 @@ def test_boxes_are_looked_through_whatever_they_are(tmp_path: Path, data: bytes)
 def test_a_whole_film_lacks_no_index(tmp_path: Path) -> None:
     assert not lacks_index(write_film(tmp_path / "gate.mp4", 25))
     assert not lacks_index(tmp_path / "none.mp4")
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "photo", "IMG_2.mp4"])
+def test_a_phones_heic_is_refused_as_a_picture(tmp_path: Path, name: str) -> None:
+    """FFmpeg takes it for a film of its upper left corner, 512 x 512."""
+    photo = tmp_path / name
+    photo.write_bytes(b"\0\0\0\x10ftypheic\0\0\0\0\0\0\0\x08meta\0\0\0\x08mdat")
+    assert not lacks_index(photo)
+    with pytest.raises(
+        SourceError, match=rf"{name} is a picture of a kind that is not decoded here: save it as PNG or JPEG"
+    ):
+        parse_source(str(photo))
+
+
+def test_a_jpeg_that_is_called_heic_is_read(tmp_path: Path) -> None:
+    photo = tmp_path / "IMG_1.HEIC"
+    photo.write_bytes((CASES / "upright.jpg").read_bytes())
+    assert len(list(parse_source(str(photo)).pictures())) == 1
