@@ -53,3 +53,21 @@ def test_a_password_is_hidden_outside_of_its_address_too() -> None:
         "401 for user ward with ***, that is ***, at rtsp://ward@gate/1"
     )
     assert hide_credentials("no such file: clip.mp4", "clip.mp4") == "no such file: clip.mp4"
+
+
+@pytest.mark.parametrize("password", ["a", "10", "s", ":", "no", "pass", "word", "ward"])
+def test_a_password_is_not_looked_for_inside_of_words(password: str) -> None:
+    """A message with a hole in each word that has it would give it away."""
+    said = "cam does not answer within 10 s as a source does: no password of the wards"
+    assert hide_credentials(said, f"rtsp://ann:{password}@gate/1") == said
+
+
+@pytest.mark.parametrize("password", ["a", "10", "p@", "secret", "p%40ss"])
+@pytest.mark.parametrize("around", ["refused ann:{}@gate", "refused '{}'", "with password={}", "/x?password={}&a=1"])
+def test_a_password_is_hidden_where_it_is_one(password: str, around: str) -> None:
+    shown = hide_credentials(around.format(password), f"rtsp://ann:{password}@gate/1")
+    assert shown == around.format("***")
+
+
+def test_a_password_is_hidden_between_what_is_escaped() -> None:
+    assert hide_credentials("user%3Asecret%40gate", "rtsp://user:secret@gate/1") == "user%3A***%40gate"

@@ -11,7 +11,7 @@ import pytest
 
 from framehop.sources.address import Address
 from framehop.sources.announced import NO_PART, Absent
-from framehop.sources.live import segments
+from framehop.sources.live import playlists, segments
 from framehop.sources.live.connecting import Connecting
 from framehop.sources.live.losses import Losses
 from framehop.sources.live.segments import confirmed, segments_in
@@ -32,7 +32,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, parts: Iterable[bytes]) -> None:
             raise ValueError("no such address")
         yield SimpleNamespace(demux=lambda: iter(parts) if url == URL else iter([b"G"]))
 
-    monkeypatch.setattr(segments, "open_address", open_address)
+    monkeypatch.setattr(playlists, "open_address", open_address)
 
 
 def test_a_playlist_that_comes_byte_by_byte_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,6 +154,37 @@ def test_names_that_are_no_stream_ids_stay_apart_and_are_told(
         assert f"is the stream {name}; NAME=SOURCE gives it another" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("here", "folder"),
+    [
+        ("gate", "."),
+        ("gate", "./"),
+        ("gate", "pictures:."),
+        ("gate", "in/.."),
+        ("gate/in", ".."),
+        ("gate/in", "pictures:.."),
+    ],
+)
+def test_a_folder_is_known_by_its_own_name_however_it_was_typed(
+    place: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    here: str,
+    folder: str,
+) -> None:
+    root = place("gate/upright.jpg", "gate/in/upright.jpg")
+    monkeypatch.chdir(root / here)
+    with caplog.at_level(logging.WARNING):
+        assert streams(folder) == ["gate"]
+    assert not caplog.text
+
+
+def test_the_root_has_a_stream_and_is_told_by_its_path(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert streams("/") == ["stream"]
+    assert "/ is the stream stream; NAME=SOURCE gives it another" in caplog.text
+
+
 def test_a_name_with_umlauts_can_be_recognised_in_its_stream(place: Callable[..., Path]) -> None:
     root = place("Eingang Süd/Café.mp4")
     [found] = streams(root / "Eingang Süd")

@@ -13,6 +13,7 @@ from typing import Any
 from framehop.errors import MissingExtraError, SourceError, is_out_of_memory
 from framehop.installing import install
 from framehop.sources.allocations import bound_allocations
+from framehop.sources.boxes import NO_INDEX, lacks_index
 from framehop.sources.codec_name import codec_in
 from framehop.sources.identity import shown
 from framehop.sources.raster import MAX_PIXELS
@@ -102,9 +103,10 @@ def open_video(
     except Exception as error:  # a demuxer may raise anything for a hostile file
         if lacks_memory(error):
             raise
-        raise SourceError(
-            f"cannot open {shown(path)} as video: {reason_of(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
-        ) from (None if is_out_of_memory(error) else error)  # its claim is no lack of memory to anybody else either
+        why = NO_INDEX if lacks_index(path) else f"{reason_of(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
+        raise SourceError(f"cannot open {shown(path)} as video: {why}") from (
+            None if is_out_of_memory(error) else error
+        )  # its claim is no lack of memory to anybody else either
     try:
         return _checked(container, path, threads, max_pixels)
     except BaseException:

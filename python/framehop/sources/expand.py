@@ -11,7 +11,7 @@ from pathlib import Path
 
 from framehop.errors import ConfigError, SourceError
 from framehop.sources.folder import File, is_video, look
-from framehop.sources.identity import legal_stream, shown
+from framehop.sources.identity import legal_stream, shown, whole
 from framehop.sources.list_file import is_list, lines_of, list_path
 from framehop.sources.raster import is_picture
 from framehop.sources.spec import PICTURES, SourceSpec, exists
@@ -140,7 +140,7 @@ def _all_named(parts: Sequence[SourceSpec], prefix: str) -> list[SourceSpec]:
     if len(parts) == 1:
         return [replace(parts[0], stream=prefix).named()]
     names = [
-        (part.name, path.name, f"{path.parent.name}-{part.name}") for part in parts for path in [Path(part.source)]
+        (part.name, path.name, f"{path.parent.name}-{part.name}") for part in parts for path in [whole(part.source)]
     ]
     times = Counter(name for choice in names for name in set(choice))
     named = []
@@ -154,8 +154,9 @@ def _all_named(parts: Sequence[SourceSpec], prefix: str) -> list[SourceSpec]:
 
 def _told(spec: SourceSpec, path: Path, *, by_user: bool) -> SourceSpec:
     """Warn of a stream whose name differs from its file's because that is no stream id, unless the user has named it."""
+    path = whole(path)
     if not by_user and spec.stream not in (path.name, path.stem):
-        logger.warning("%s is the stream %s; NAME=SOURCE gives it another", shown(path.name), spec.stream)
+        logger.warning("%s is the stream %s; NAME=SOURCE gives it another", shown(path.name or path), spec.stream)
     return spec
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framehop.errors import SourceError
+from framehop.sources.boxes import is_heif
 from framehop.sources.identity import origin_of, shown
 from framehop.sources.raster import PICTURE_SUFFIXES, is_picture, read_bytes
 
@@ -20,6 +21,7 @@ VIDEO_SUFFIXES = frozenset(
         *("264", "265", "av1", "h264", "h265", "hevc"),
     )
 )
+UNREAD = "a picture of a kind that is not decoded here: save it as PNG or JPEG"
 UNREAD_SUFFIXES = frozenset(
     {".heic", ".heif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".exr", ".hdr", ".psd", ".svg"}
 )
@@ -45,6 +47,11 @@ class Other:
 def is_video(name: str) -> bool:
     """Return whether the name is that of a video."""
     return Path(name).suffix.lower() in VIDEO_SUFFIXES
+
+
+def is_unread(path: Path) -> bool:
+    """Return whether a file, which is none of the pictures that are decoded here, is another kind of picture."""
+    return path.suffix.lower() in UNREAD_SUFFIXES or is_heif(path)
 
 
 def look(
@@ -81,7 +88,7 @@ def _why_no_picture(entry: os.DirEntry[str]) -> str:
     if Path(entry.name).suffix.lower() in PICTURE_SUFFIXES:
         return ""
     if Path(entry.name).suffix.lower() in UNREAD_SUFFIXES:
-        return "a picture of a kind that is not decoded here: save it as PNG or JPEG"
+        return UNREAD
     if is_video(entry.name):
         return "a video: name it as a source of its own"
     return _by_first_bytes(entry)

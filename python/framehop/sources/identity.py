@@ -51,6 +51,11 @@ def _without_accents(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
 
 
+def whole(path: Path | str) -> Path:
+    """Return the path that ends with the name which people use: absolute, and without `.` and `..`, which are no names."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  resolve() would give what a link points to
+
+
 def shown(path: Path | str) -> str:
     """Return a name for people, on one line and without control characters, whatever the file is called."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(path))

@@ -10,8 +10,8 @@ from framehop.errors import ConfigError, FramehopError, SourceError
 from framehop.protocols import Source
 from framehop.sources.address import Address, is_address, without_secrets
 from framehop.sources.film import DEFAULT_CODEC, Codec, check_codec, open_film
-from framehop.sources.folder import is_video
-from framehop.sources.identity import legal_stream
+from framehop.sources.folder import UNREAD, is_unread, is_video
+from framehop.sources.identity import legal_stream, shown, whole
 from framehop.sources.images import ImageSource
 from framehop.sources.raster import is_animation, is_picture
 from framehop.sources.understood import UNDERSTOOD
@@ -99,11 +99,11 @@ class SourceSpec:
         if self.is_synthetic and self.source.startswith("testsrc"):
             return "testsrc"
         if self.is_synthetic and self.source.startswith("pan:"):
-            return self._panned()[0].absolute().stem
+            return whole(self._panned()[0]).stem
         if self.is_synthetic:
             folder, _ = self._pictures()
-            return folder.absolute().name
-        path = Path(self.source if exists(self.source) else self.shown).absolute()
+            return whole(folder).name
+        path = whole(self.source if exists(self.source) else self.shown)
         return path.name if exists(self.source) and path.is_dir() else path.stem
 
     def named(self) -> SourceSpec:
@@ -168,6 +168,8 @@ class SourceSpec:
             return _folder(path, stream, options)
         if not is_video(path.name) and is_picture(path) and not is_animation(path):
             return ImageSource.file(path, stream=stream, quality=options.quality)
+        if is_unread(path):
+            raise SourceError(f"{shown(path)} is {UNREAD}")
         return self._open_video(path, stream, options)
 
     def _open_video(self, path: Path, stream: str, options: SourceOptions) -> Source:

@@ -9,10 +9,11 @@ import av
 import pytest
 
 from framehop import _core
+from framehop.errors import SourceAwayError
 from framehop.pipeline.ingest.ingest import ingest
 from framehop.protocols import FrameLog
 from framehop.sources.live.repeats import REPEATED
-from tests.cameras import file_server
+from tests.cameras import answering, file_server, tcp_server
 from tests.clips import write_film
 from tests.system.cameras.following import camera, check_epochs, epochs, following, frames, payload
 from tests.waiting import until
@@ -84,3 +85,14 @@ def test_a_playlist_that_pauses_gives_every_picture_once(log: FrameLog, tmp_path
     assert (len(keys), len(set(keys))) == (7, 7)
     [left] = source.left_out
     assert (left.reason, left.count % 10) == (REPEATED, 0)
+
+
+@pytest.mark.parametrize("length", [False, True])
+def test_a_playlist_that_names_playlists_without_end_is_refused(tmp_path: Path, length: bool) -> None:
+    """FFmpeg would take all of them into memory."""
+    text = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nall.m3u8\n"
+    (tmp_path / "all.m3u8").write_text(text)
+    with file_server(tmp_path) as files, tcp_server(answering("text/plain", [text.encode()])) as bare:
+        source = camera(f"http://127.0.0.1:{files if length else bare}/all.m3u8")
+        with pytest.raises(SourceAwayError, match="names playlists that name others"):
+            next(source.follow(lambda: False))

@@ -25,6 +25,7 @@ from framehop.sources.container import (
 from framehop.sources.film import Codec
 from framehop.sources.live.flaws import FlawError, begins_as_film
 from framehop.sources.live.losses import Losses
+from framehop.sources.live.playlists import MOST_BYTES, PLAYLIST, excess_of, text_at
 from framehop.sources.live.repeats import Given
 from framehop.sources.raster import MAX_PIXELS
 from framehop.timing import Deadline
@@ -35,7 +36,7 @@ _PROTOCOLS = {
     "rtmp": "rtmp,rtmps,rtmpt,tcp,tls",
     "http": "http,https,tcp,tls,httpproxy,crypto",
 }
-_FORMATS = {"rtsp": "rtsp", "rtmp": "flv,live_flv", "http": f"{FILE_FORMATS},hls,mpjpeg"}
+_FORMATS = {"rtsp": "rtsp", "rtmp": "flv,live_flv", "http": f"{FILE_FORMATS},mpjpeg"}
 _ANALYSE_US = 3_000_000
 # A transport stream may begin to send its video on another way, as where a playlist goes from one film to another. It is then taken
 # for the same video: FFmpeg's binding drops what it takes for another one, and never comes back.
@@ -79,7 +80,11 @@ def opened(how: Connecting) -> InputContainer:
             return _opened_device(how, deadline)
         if how.address.kind == "rtsp":
             return _opened_rtsp(how, deadline)
+        if how.address.kind == "http":
+            return _opened_http(how, deadline)
         return _connected(how, options_of(how.address), deadline)
+    except SourceAwayError:
+        raise
     except Exception as error:  # a demuxer may raise anything for what a hostile host sends
         if lacks_memory(error):
             raise
@@ -101,6 +106,33 @@ def _opened_rtsp(how: Connecting, deadline: Deadline) -> InputContainer:
         return _connected(how, options | {"allowed_media_types": "video"}, deadline)
     except (HTTPBadRequestError, HTTPOtherClientError):
         return _connected(how, options, deadline)
+
+
+def _opened_http(how: Connecting, deadline: Deadline) -> InputContainer:
+    """Open a playlist only when it was read and is not too much, and anything else at once. Raises SourceAwayError for what is."""
+    options = options_of(how.address)
+    try:
+        return _connected(how, options, deadline)
+    except ValueError:  # FFmpeg's, of data that are none of these formats
+        text = _playlist_at(how, how.address.url, MOST_BYTES, deadline)
+        if not text:
+            raise
+    excess = excess_of(text, how.address.url, lambda url, most: _playlist_at(how, url, most, deadline))
+    if excess:
+        raise SourceAwayError(f"{how.name} {excess}, which would take too much memory", patient=True)
+    return _connected(how, options | {"format_whitelist": f"{options['format_whitelist']},hls"}, deadline)
+
+
+def _playlist_at(how: Connecting, url: str, most: int, deadline: Deadline) -> str:
+    text = text_at(
+        url,
+        options_of(how.address),
+        lambda: deadline.expired,
+        open_s=max(0.0, deadline.remaining_s),
+        read_s=how.stall_s,
+        most=most,
+    )
+    return text if text.startswith(PLAYLIST) else ""
 
 
 def _connected(how: Connecting, options: dict[str, str], deadline: Deadline) -> InputContainer:

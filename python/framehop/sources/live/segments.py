@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urljoin
 
 from framehop.sources.announced import NO_PART, Absent
-from framehop.sources.container import lacks_memory, open_address
 from framehop.sources.live.connecting import Connecting, options_of
+from framehop.sources.live.playlists import joined, text_at, variants_in
 from framehop.timing import Deadline
 
 MOST_BYTES = 1 << 20  # of a playlist's text, which has some 20,000 segments
 MOST_SEGMENTS = 4096  # half a day of ten seconds each; each costs a request
 ASK_S = 60.0  # for all of them; no other begins later
 # Each line is read once, whatever a hostile server has in it, and no lock of Python is held for long.
-_VARIANT = re.compile(r"^#EXT-X-STREAM-INF:.*+\n([^#\s]\S*)", re.MULTILINE)
 _SEGMENT = re.compile(
     r"^#EXTINF:([0-9]{1,9}+)(?:\.([0-9]{0,9}+))?+.*+\n(?:#(?!EXTINF).*+\n)*+([^#\s]\S*)", re.MULTILINE
 )
@@ -58,37 +56,16 @@ def segments_in(how: Connecting, ends: Callable[[], bool]) -> list[Segment]:
     whether to read no more."""
     url = how.address.url
     text = _begins(url, how, ends)
-    if (other := _VARIANT.search(text)) is not None:
-        url = _joined(url, other[1])
+    if (other := next(variants_in(text), None)) is not None:
+        url = joined(url, other)
         text = _begins(url, how, ends)
     return [
-        Segment(url=_joined(url, name), seconds=float(f"{whole}.{digits or 0}"), unit_s=10.0 ** -len(digits or ""))
+        Segment(url=joined(url, name), seconds=float(f"{whole}.{digits or 0}"), unit_s=10.0 ** -len(digits or ""))
         for whole, digits, name in (match.groups() for match in _SEGMENT.finditer(text))
     ]
 
 
-def _joined(url: str, name: str) -> str:
-    try:
-        return urljoin(url, name)
-    except ValueError:  # no address that anything could be at
-        return name
-
-
 def _begins(url: str, how: Connecting, ends: Callable[[], bool]) -> str:
-    """Return the text with which a file at an address begins, up to MOST_BYTES; nothing if there is none. `ends` is asked before
-    each wait, as those inside FFmpeg have deadlines of their own."""
-    options = options_of(how.address) | {"format_whitelist": "data"}
-    text = b""
-    try:
-        if ends():
-            return ""
-        with open_address(url, format_name="data", options=options, open_s=how.open_s, read_s=how.stall_s) as container:
-            for packet in container.demux():
-                text += bytes(packet)
-                if not text.startswith(b"#EXTM3U") or len(text) > MOST_BYTES or ends():
-                    break
-    except Exception as error:  # a demuxer may raise anything for what a hostile host sends
-        if lacks_memory(error):
-            raise
-        return ""
-    return text.decode(errors="replace").replace("\r\n", "\n")
+    """Return the text with which a file at an address begins; nothing if there is none."""
+    options = options_of(how.address)
+    return text_at(url, options, ends, open_s=how.open_s, read_s=how.stall_s, most=MOST_BYTES)
