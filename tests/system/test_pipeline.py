@@ -169,6 +169,19 @@ def test_errors_are_lines_a_person_can_act_on(house: House, args: list[str], say
     assert (house.path / "foreign" / "letter.txt").exists()
 
 
+def test_a_detect_without_frames_says_that_it_is_ready(house: House) -> None:
+    framehop.open_log(house.log).close()
+    model = write_model(house.path)
+    detect = house.start("detect", "--log", house.log, "--model", model)
+    assert detect.stderr is not None
+    assert detect.stderr.readline().decode() == f"ready: {model} looks at the frames of {house.log}\n"
+    assert house.processes("worker-0")
+    detect.terminate()
+    _, stderr = detect.communicate(timeout=30)
+    assert detect.returncode == 0, stderr.decode()
+    assert b"ready" not in stderr, "it is said once"
+
+
 def test_a_second_writer_of_a_stream_is_refused(house: House) -> None:
     first = house.start("ingest", "testsrc:?rate=5", "--log", house.log, "--stream", "gate")
     until(lambda: _frames(house.log) > 0, "a first frame", 30)

@@ -107,6 +107,13 @@ def test_a_quote_does_not_end_the_password_of_an_address(password: str) -> None:
     assert without_secrets(f"rtsp://ann:{password}@cam/x") == "rtsp://ann@cam/x"
 
 
+@pytest.mark.parametrize("text", ["{}", "source '{}' cannot be read"])
+def test_a_user_that_is_a_reference_is_shown_whole(text: str) -> None:
+    for password in ("{env:CAM_PASSWORD}", "s3cret", "s3}cret"):
+        address = text.format(f"rtsp://{{env:CAM_USER}}:{password}@cam/x")
+        assert without_secrets(address) == text.format("rtsp://{env:CAM_USER}@cam/x")
+
+
 def test_a_source_is_shown_without_its_password() -> None:
     assert repr(SourceSpec(source="rtsp://ann:s3cret@cam/x")) == "SourceSpec(source='rtsp://ann@cam/x', stream='')"
 

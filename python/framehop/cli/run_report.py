@@ -57,6 +57,18 @@ def write_report(path: Path, summary: Summary) -> None:
         raise ConfigError(f"--report {path} cannot be written: {error.strerror}; the events are in the log") from error
 
 
+class ReadyNote:
+    """Says once that the pipeline is ready. Where there is no terminal, one that has nothing to do says nothing else."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def update(self, ready: bool) -> None:
+        if ready and self._text:
+            note(self._text)
+            self._text = ""
+
+
 class StatusLine:
     """One line that follows the pipeline, on a terminal only."""
 

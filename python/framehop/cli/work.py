@@ -15,7 +15,7 @@ from framehop.cli.option_values import detect_options, log_at, named, with_spool
 from framehop.cli.output import note
 from framehop.cli.page import PageBeside, PageOptions, page_options
 from framehop.cli.policy_notes import BehindNote, policies_line
-from framehop.cli.run_report import StatusLine, print_event, print_summary, write_report
+from framehop.cli.run_report import ReadyNote, StatusLine, print_event, print_summary, write_report
 from framehop.cli.sources import take_sources
 from framehop.config.detect_options import MAX_PIXELS, DetectOptions
 from framehop.log import LogAt
@@ -179,10 +179,13 @@ def _work(
     """Run a pipeline to its end. `begin`: gives it its sources; None where it takes none. `page`: where it is shown, if anywhere.
     `tells_lag`: whether to say how far it is behind, as everybody is behind sources that are read as fast as can be."""
     behind = BehindNote()
+    ready = ReadyNote(f"ready: {settings.model} looks at the frames of {log.url}") if begin is None else None
     with Growth(log) as growth, StatusLine() as line:
 
         def told(status: Status) -> None:
             growth.update(status.appended)
+            if ready is not None:
+                ready.update(pipeline.status().ready)
             if tells_lag:
                 behind.update(status.behind_s)
             line.update(status)

@@ -23,10 +23,13 @@ _KINDS: dict[str, Kind] = {
 }
 _DEVICE = re.compile(r"/dev/video[0-9]{1,4}")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_REFERENCE = r"\{env:[^\s:@{}'\"]+\}(?=[:@])"  # a user that is still to be filled in; its colon begins no password
 _WHOLE = re.compile(
-    r"\A(?=\S*\Z)([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*):\S*@"
+    rf"\A(?=\S*\Z)([A-Za-z][A-Za-z0-9+.-]*://(?:{_REFERENCE}|(?!{_REFERENCE})[^\s:/@])*):\S*@"
 )  # nothing but a URL: quotes are its password's
-_PASSWORD = re.compile(r"(:/{1,2}[^\s:/@'\"]*):[^\s'\"]*@")  # up to the last @, as an unescaped password may have one
+_PASSWORD = re.compile(
+    rf"(:/{{1,2}}(?:{_REFERENCE}|(?!{_REFERENCE})[^\s:/@'\"])*):[^\s'\"]*@"
+)  # up to the last @, as an unescaped password may have one
 _VALUE = re.compile(
     r"((?:pass|passwd|password|pwd|token|secret|key|sig|signature|auth|credential)[a-z]*=)[^&\s'\"/;]*", re.IGNORECASE
 )
