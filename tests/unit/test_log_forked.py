@@ -1,24 +1,25 @@
-"""A log in a child that its process has forked: the locks of SQLite and the threads of a writer stay with the parent."""
+"""A log in a child that its process has forked: the locks of SQLite and the threads of a client stay with the parent."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from framehop.errors import ProcessError
-from framehop.log import EmbeddedLog, open_log
-from framehop.protocols import EventReader, FrameConsumer, FrameWriter
-from framehop.types import Frame, FrameKey
-from tests.logs import write
+from framehop.log import EmbeddedLog, KafkaOptions, open_log
+from framehop.log.kafka.kafka_log import KafkaLog
+from framehop.log.kafka.topics import TopicPlan
+from framehop.protocols import FrameLog
+from tests.logs import make_frame, read, write
 
 LONG_S = 60
 REFUSED = 7
-FRAME = Frame(key=FrameKey("cam", 1, 0), payload=b"", captured_us=0, received_us=0)
 
 
 def in_child(call: Callable[[], object]) -> int:
@@ -36,39 +37,38 @@ def in_child(call: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-Use = Callable[[EmbeddedLog, FrameWriter, EventReader, FrameConsumer], object]
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def log(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FrameLog]:
+    if request.param == "embedded":
+        with EmbeddedLog(tmp_path) as embedded:
+            yield embedded
+        return
+    cluster, prefix = request.getfixturevalue("kafka_cluster"), f"forked-{uuid.uuid4().hex[:12]}"
+    with KafkaLog(
+        f"kafka://{cluster.bootstrap}/{prefix}", options=KafkaOptions(state_dir=str(tmp_path / "state"))
+    ) as kafka:
+        kafka.create_topics(TopicPlan(partitions=1))
+        yield kafka
+    cluster.forget_topics(prefix)
 
 
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda log, *_: log.known_streams(),
-        lambda log, *_: log.events(),
-        lambda log, *_: log.writer(),
-        lambda _log, writer, *_: writer.append(FRAME),
-        lambda _log, writer, *_: writer.flush(LONG_S),
-        lambda _log, _writer, reader, _: reader.poll(1, LONG_S),
-        lambda *each: each[-1].poll(1, LONG_S),
-    ],
-)
-def test_what_a_log_has_opened_is_refused_to_a_child(tmp_path: Path, use: Use) -> None:
-    with (
-        EmbeddedLog(tmp_path) as log,
-        log.writer() as writer,
-        log.events(group="g") as reader,
-        log.consumer("g", member="m") as consumer,
-    ):
-        write(writer, "cam", 1)
-        assert in_child(lambda: use(log, writer, reader, consumer)) == REFUSED
-
-
-def test_a_child_that_closes_all_takes_nothing_from_its_parent(tmp_path: Path) -> None:
-    with EmbeddedLog(tmp_path) as log, log.writer() as writer, log.events() as reader:
-        write(writer, "cam", 1)
-        assert in_child(lambda: [each.close() for each in (reader, writer, log)]) == 0
-        write(writer, "gate", 1)
-        assert reader.poll(1, 0.0) == []
-        assert set(log.known_streams()) == {"cam", "gate"}
+def test_what_a_log_has_opened_is_refused_to_a_child(log: FrameLog) -> None:
+    with log.writer() as writer, log.events(group="g") as reader, log.consumer("g", member="m") as consumer:
+        state = write(writer, "cam", 1)
+        for use in (
+            log.end_offsets,
+            log.events,
+            log.writer,
+            lambda: writer.append(make_frame(state, 1)),
+            lambda: writer.flush(LONG_S),
+            lambda: reader.poll(1, LONG_S),
+            lambda: consumer.poll(1, LONG_S),
+        ):
+            assert in_child(use) == REFUSED
+        assert in_child(lambda: [each.close() for each in (consumer, reader, writer, log)]) == 0
+        assert writer.append(make_frame(state, 1))
+        assert writer.flush(LONG_S)
+        assert [record.meta.key.seq for record in read(consumer, 2)] == [0, 1]
 
 
 def test_a_log_that_was_open_at_the_fork_is_not_opened_anew(tmp_path: Path) -> None:
