@@ -76,6 +76,13 @@ def test_a_relative_place_in_a_directory_that_is_gone(tmp_path: Path, monkeypatc
         open_log("log")
 
 
+@pytest.mark.parametrize(("name", "said"), [("caf\udce9", "not UTF-8"), ("a\0b", "null character")])
+def test_a_path_that_sqlite_cannot_open_is_said_before_anything_is_made(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        open_log(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("attempt", range(20))
 def test_many_may_make_the_same_log_at_once(tmp_path: Path, attempt: int) -> None:
     start = Barrier(8)

@@ -62,6 +62,7 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not self.url:
             raise ConfigError("the log needs a directory, as in --log ./framehop-data, or kafka://HOST:PORT")
+        _check_path(self.url)
         from framehop.log.embedded.embedded_log import EmbeddedLog  # loads SQLite
 
         return EmbeddedLog(Path(self.url), create=create, options=self.embedded)
@@ -102,3 +103,13 @@ def _from_anywhere(url: str) -> str:
         raise ConfigError(
             f"{url} lies in the current directory, which was removed: give the log's path from / on"
         ) from error
+
+
+def _check_path(path: str) -> None:
+    """Raise ConfigError for a path under which SQLite opens nothing."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"the log's path {path!a} is not UTF-8: choose another directory") from error
+    if "\0" in path:
+        raise ConfigError(f"the log's path {path!a} has a null character: choose another directory")
