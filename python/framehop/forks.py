@@ -1,4 +1,5 @@
-"""Close what a forked child must not keep of its parent: descriptors whose closing tells others that the parent is dead.
+"""Keep a forked child from what is its parent's: it closes descriptors whose closing tells others that the parent is dead, and what
+works in the parent alone refuses to work in it.
 
 Every descriptor of ours closes on exec, but a child made by os.fork or multiprocessing's `fork` never calls exec.
 """
@@ -10,6 +11,8 @@ import threading
 from typing import Protocol
 from weakref import WeakSet
 
+from framehop.errors import ProcessError
+
 
 class Abandoned(Protocol):
     """Something that belongs to one process alone."""
@@ -17,6 +20,27 @@ class Abandoned(Protocol):
     def abandon(self) -> None:
         """Close a forked child's copies of the descriptors, and touch nothing that belongs to the parent. It takes no lock, since
         the thread that holds the lock may not exist in the child."""
+
+
+class Home:
+    """The process in which something was made."""
+
+    __slots__ = ("_pid",)
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+
+    @property
+    def left(self) -> bool:
+        """Whether this is a child that the process has forked."""
+        return os.getpid() != self._pid
+
+    def check(self, what: str) -> None:
+        """Raise ProcessError in a child. `what`: its name and its verb, for the message."""
+        if self.left:
+            raise ProcessError(
+                f"{what} of process {self._pid}, of which this one is a fork: start a process that is to use it by spawn"
+            )
 
 
 _lock = threading.Lock()

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Protocol, TypeVar, runtime_checkable
 
 from framehop.errors import ClosedError
+from framehop.forks import Home
 
 
 class Handle(Protocol):
@@ -35,9 +36,11 @@ class Handles:
         self._lock = threading.Lock()
         self._open: list[Handle] = []
         self._closed = False
+        self._home = Home()
 
     def check_open(self) -> None:
-        """Raise ClosedError after `close`."""
+        """Raise ClosedError after `close`, and ProcessError in a child that this process forks."""
+        self._home.check(f"the log {self._url} is")
         if self._closed:
             raise ClosedError(f"the log {self._url} is closed")
 
@@ -52,8 +55,10 @@ class Handles:
         raise ClosedError(f"the log {self._url} is closed")
 
     def close(self, *, failed: bool = False) -> bool:
-        """Close all of them, also where that fails for one; False when that was done before. `failed`: an exception ends the use of
-        the log."""
+        """Close all of them, also where that fails for one; False when that was done before, and in a child that this process
+        forks, where nothing is closed. `failed`: an exception ends the use of the log."""
+        if self._home.left:
+            return False
         with self._lock:
             if self._closed:
                 return False

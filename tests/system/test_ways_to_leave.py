@@ -375,6 +375,19 @@ WAYS = {
                 pass
         """
     ),
+    "it changes its directory, and everybody dies": Way(
+        body="""
+        OPTIONS = framehop.DetectOptions(model=os.path.relpath(MODEL), drain_s=2.0)
+        with fed(log=os.path.relpath(LOG)) as running:
+            events = running.events()
+            first = next(events).epoch
+            os.chdir("/")
+            for process in running.status().processes:
+                os.kill(process.pid, signal.SIGKILL)
+            while next(events).epoch == first:
+                pass
+        """
+    ),
     "removed and added again": Way(
         body="""
         with fed() as running:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,14 +27,14 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Page
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\nread settings\n{script}\n")
     program.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(page, "run_module", lambda _: [str(program)])
     return PageBeside(LogAt.of(tmp_path / "log"), PageOptions())
 
 
 def test_a_page_whose_process_cannot_be_started_stops_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: list[str]
 ) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "missing"))
+    monkeypatch.setattr(page, "run_module", lambda _: [str(tmp_path / "missing")])
     with PageBeside(LogAt.of(tmp_path / "log"), PageOptions()):
         pass
     assert told == ["there is no page: its process cannot be started: No such file or directory"]

@@ -22,7 +22,7 @@ from framehop.errors import (
     LogVersionError,
     NotALogError,
 )
-from framehop.log import LogOptions, open_log
+from framehop.log import LogAt, LogOptions, open_log
 from framehop.log.embedded.layout import LogPaths, refuse_remote
 from framehop.log.sqlite import check_sqlite, connect
 from framehop.protocols import FrameLog
@@ -58,6 +58,29 @@ def test_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.
         with log.writer() as writer:
             writer.open_stream("a", source="test:", finite=False)
     assert (tmp_path / "log" / "index.db").exists()
+
+
+def test_a_relative_place_is_told_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert LogAt.of("data/log") == LogAt.of(Path("data/log")) == LogAt(url=str(tmp_path / "data" / "log"))
+    assert LogAt.of("kafka://here:9092").url == "kafka://here:9092"
+
+
+def test_a_relative_place_in_a_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert LogAt.of(tmp_path / "log").url == str(tmp_path / "log")
+    with pytest.raises(ConfigError, match="which was removed"):
+        open_log("log")
+
+
+@pytest.mark.parametrize(("name", "said"), [("caf\udce9", "not UTF-8"), ("a\0b", "null character")])
+def test_a_path_that_sqlite_cannot_open_is_said_before_anything_is_made(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        open_log(tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("attempt", range(20))

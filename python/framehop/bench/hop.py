@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from framehop.bench.results import Result, Round, WayRun, result_of
 from framehop.bench.works import WORKS, missing, ways_of
 from framehop.config.environment import make_runtime_dir
 from framehop.errors import ProcessError
+from framehop.interpreter import run_module
 
 RUN_S = 120.0
 _PACKAGES = ("numpy", "pyzmq", "iceoryx2", "imagezmq", "simplejpeg", "opencv-python-headless", "imagecodecs")
@@ -80,7 +80,7 @@ def _round(
 
 def _run(work: str, who: str, place: Path, count: int) -> WayRun:
     """Have one way measured in a process of its own. If it must be ended, so is what it started."""
-    command = [sys.executable, "-m", MODULE, work, who, str(place), str(count)]
+    command = [*run_module(MODULE), work, who, str(place), str(count)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0) as process:
         try:
             said, complaint = process.communicate(timeout=RUN_S)

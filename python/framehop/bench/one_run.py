@@ -22,6 +22,7 @@ from framehop.bench.results import run_of
 from framehop.bench.trips import PATIENCE_S, SlotTrips
 from framehop.bench.works import WORKS
 from framehop.errors import ProcessError
+from framehop.interpreter import run_module
 
 MODULE = "framehop.bench.one_run"
 _MOST_WARM_UP = 100
@@ -67,9 +68,7 @@ def _far(work: str, who: str, place: Path, count: int, number: int) -> float:
 
 @contextmanager
 def _started(arguments: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", MODULE, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen([*run_module(MODULE), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield process
         finally:

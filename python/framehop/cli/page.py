@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from typing import IO, Self
@@ -14,6 +13,7 @@ import msgspec
 
 from framehop.cli.output import complain, note
 from framehop.errors import ConfigError
+from framehop.interpreter import run_module
 from framehop.log import LogAt
 
 LOOPBACK = "127.0.0.1"
@@ -67,7 +67,7 @@ class PageBeside:
     def _start(self, options: PageOptions) -> None:
         from framehop.web.child import PageSettings
 
-        command = [sys.executable, "-m", "framehop.web.child"]
+        command = run_module("framehop.web.child")
         try:
             # In a group of its own, as Ctrl-C is for us; the end of its input ends it, however we end.
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)

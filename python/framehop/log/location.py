@@ -28,8 +28,9 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, url: str | Path, options: LogOptions | KafkaOptions | None = None) -> LogAt:
-        """Build the location. Raises ConfigError for options of the other kind of log."""
-        text = str(url)
+        """Build the location. A relative directory is that of now, also when this program changes its own afterwards. Raises
+        ConfigError for options of the other kind of log."""
+        text = _from_anywhere(str(url))
         match options:
             case None:
                 return cls(url=text)
@@ -61,6 +62,7 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not self.url:
             raise ConfigError("the log needs a directory, as in --log ./framehop-data, or kafka://HOST:PORT")
+        _check_path(self.url)
         from framehop.log.embedded.embedded_log import EmbeddedLog  # loads SQLite
 
         return EmbeddedLog(Path(self.url), create=create, options=self.embedded)
@@ -89,3 +91,25 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
         from framehop.log.kafka.kafka_log import KafkaLog  # loads the Kafka client
 
         return KafkaLog(self.url, options=self.kafka)
+
+
+def _from_anywhere(url: str) -> str:
+    """Return what names the same log in a process with another working directory."""
+    if "://" in url or not url:
+        return url
+    try:
+        return str(Path(url).absolute())
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{url} lies in the current directory, which was removed: give the log's path from / on"
+        ) from error
+
+
+def _check_path(path: str) -> None:
+    """Raise ConfigError for a path under which SQLite opens nothing."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"the log's path {path!a} is not UTF-8: choose another directory") from error
+    if "\0" in path:
+        raise ConfigError(f"the log's path {path!a} has a null character: choose another directory")

@@ -19,6 +19,7 @@ from framehop.errors import (
     LogFullError,
     NotALogError,
     OutOfMemoryError,
+    ProcessError,
     is_out_of_memory,
 )
 
@@ -60,10 +61,40 @@ def connect(path: Path, *, full: bool = False) -> apsw.Connection:
     return db
 
 
+class _Inherited:
+    """The connections that were open when this process was forked; they stay as they are, and are the parent's alone.
+
+    A new connection to one of their files would be no better. SQLite believes to have the locks that its process had, which a fork
+    has not: once the parent is gone, others empty the write-ahead log under it, and the index is damaged.
+    """
+
+    def __init__(self) -> None:
+        self._connections: list[apsw.Connection] = []
+
+    def note(self) -> None:
+        """Note all that is open. To be called in a child, right after the fork."""
+        self._connections = apsw.connections()
+
+    def check(self, path: Path) -> None:
+        """Raise ProcessError for a file that was open at the fork."""
+        for db in self._connections:
+            with contextlib.suppress(OSError):
+                if path.samefile(db.filename):
+                    raise ProcessError(
+                        f"{path} was open when this process was forked: start a process that is to use the log by spawn, or open "
+                        "it after the fork only"
+                    )
+
+
+_inherited = _Inherited()
+os.register_at_fork(after_in_child=_inherited.note)
+
+
 def open_existing(path: Path, synchronous: Synchronous) -> apsw.Connection:
     """Open a file of SQLite as all of them are opened; a missing one is an error. It checkpoints by itself. `synchronous`: what its
-    commits wait for."""
+    commits wait for. Raises ProcessError in a child of a process that had it open at the fork."""
     check_sqlite(apsw.sqlite_lib_version())
+    _inherited.check(path)
     with translated(path):
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         db.set_busy_timeout(BUSY_TIMEOUT_MS)

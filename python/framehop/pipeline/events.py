@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Self
 
-from framehop.errors import ProcessError
+from framehop.forks import Home
 from framehop.log import LogAt
 from framehop.pipeline.aside import OneCall
 from framehop.protocols import Start
@@ -42,7 +41,7 @@ class Events:
         self._over = over
         self._check: Callable[[], None] = lambda: None
         self._owner: object = None
-        self._pid = os.getpid()
+        self._home = Home()
         self._found: deque[EventRecord] = deque()
         self._using = threading.Lock()  # held by the reader's user, who also closes it if another thread calls close()
         self._closed = False
@@ -110,10 +109,7 @@ class Events:
         return bool(records) or not last_look
 
     def _check_process(self) -> None:
-        if os.getpid() != self._pid:  # the database's connection is the parent's
-            raise ProcessError(
-                f"these events are read by process {self._pid}, of which this one is a fork: open them here"
-            )
+        self._home.check("these events are")  # the database's connection is the parent's
 
     def _end(self) -> None:
         was_open = not self._closed
@@ -131,7 +127,7 @@ class Events:
 
     def _close_if_left(self) -> None:
         """Close the reader unless it is in use; its user calls this afterwards. In a forked child the reader is the parent's."""
-        if self._closed and os.getpid() == self._pid and self._using.acquire(blocking=False):
+        if self._closed and not self._home.left and self._using.acquire(blocking=False):
             try:
                 self._reader.close()
                 self._log.close()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 
 from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S
 from framehop.errors import ClosedError, ProcessError
+from framehop.forks import Home
 from framehop.log import LogAt
 from framehop.pipeline.events import Events
 from framehop.pipeline.pump import Pump
@@ -43,7 +43,7 @@ class Lifetime:
     ) -> None:
         """Starts nothing yet. `drain_s`: of a stop that names none. `calls`: each gets every event from the start on, from a
         thread of its own. The rest: as for `Pipeline`."""
-        self._pid = os.getpid()
+        self._home = Home()
         self._at, self._session, self._pusher = at, session, pusher
         self._lane, self._drain_s, self._create = lane, drain_s, create
         self._calls, self._events_from_start = calls, events_from_start
@@ -187,7 +187,7 @@ class Lifetime:
     @property
     def is_forked(self) -> bool:
         """Whether this is in a child of the process that made it."""
-        return os.getpid() != self._pid
+        return self._home.left
 
     def raise_failure(self) -> None:
         """Raise the error that ended the pipeline or a callback of it, if one did."""
@@ -197,10 +197,7 @@ class Lifetime:
                 raise failure
 
     def check_process(self) -> None:
-        if self.is_forked:
-            raise ProcessError(
-                f"this pipeline is of process {self._pid}, of which this one is a fork: make a Pipeline of its own here"
-            )
+        self._home.check("this pipeline is")
 
     def check_open(self) -> None:
         """Raise ClosedError once it has ended or was asked to by `stop`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Collection
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from framehop.config.detect_options import DEFAULT_LOG
-from framehop.errors import ClosedError, ProcessError
+from framehop.errors import ClosedError
+from framehop.forks import Home
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.aside import OneCall, finished_aside
 from framehop.pipeline.event_queues import EveryEvent, NewestEvents
@@ -48,7 +48,7 @@ class Live:
         self._streams = None if streams is None else frozenset(map(check_stream, streams))
         self._queue = NewestEvents() if newest else EveryEvent()
         self._until_idle_s = until_idle_s
-        self._pid = os.getpid()
+        self._home = Home()
         self._opening = threading.Lock()
         self._events: Events | None = None
         self._pictures: PictureLog | None = None
@@ -147,10 +147,7 @@ class Live:
         return opened
 
     def _check_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise ProcessError(
-                f"these pictures are read by process {self._pid}, of which this one is a fork: call framehop.live here"
-            )
+        self._home.check("these pictures are")
 
     def close(self) -> None:
         """End the iteration, also one under way in another thread or task. Closing twice is harmless."""
@@ -161,7 +158,7 @@ class Live:
     def _release_if_closed(self) -> None:
         """Close the events and the pictures once the iteration has ended. Whoever opens them calls this too, since `close` does not
         wait for that."""
-        if not self._closed or os.getpid() != self._pid:  # what is open in a forked child is the parent's
+        if not self._closed or self._home.left:  # what is open in a forked child is the parent's
             return
         for part in (self._events, self._pictures):
             if part is not None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from framehop.config.detect_options import DEFAULT_LOG
-from framehop.errors import ProcessError
+from framehop.forks import Home
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.push import Pusher
 from framehop.types import FrameKey, check_stream, to_micros
@@ -25,7 +24,7 @@ class PushedStream:
     """
 
     def __init__(self, name: str, at: LogAt) -> None:
-        self._pid = os.getpid()
+        self._home = Home()
         self._name = check_stream(name)
         self._pusher = Pusher(at, create=True, over=f"stream {name} has been closed: open it again")
         try:
@@ -67,7 +66,7 @@ class PushedStream:
     def close(self) -> None:
         """Give the stream up and close the log, after waiting up to five seconds for the pushed pictures; a warning says when some
         were not in the log by then. Closing twice is harmless."""
-        if os.getpid() == self._pid:
+        if not self._home.left:
             self._pusher.close()
 
     def __enter__(self) -> Self:
@@ -77,10 +76,7 @@ class PushedStream:
         self.close()
 
     def _check_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise ProcessError(
-                f"stream {self._name} is of process {self._pid}, of which this one is a fork: open a stream of its own here"
-            )
+        self._home.check(f"stream {self._name} is")
 
 
 def stream(

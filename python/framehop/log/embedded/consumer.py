@@ -123,6 +123,8 @@ class EmbeddedConsumer:
         self._context.bell.ring()
 
     def close(self) -> None:
+        if self._context.home.left:
+            return
         with self._commit_lock:
             if self._closed:
                 return
@@ -142,6 +144,7 @@ class EmbeddedConsumer:
         self.close()
 
     def _check_open(self) -> None:
+        self._context.home.check("this consumer of the log is")
         if self._closed:
             raise ClosedError("this consumer of the log is closed")
 

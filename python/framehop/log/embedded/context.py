@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from framehop import _core
+from framehop.forks import Home
 from framehop.log.embedded.layout import LogPaths
 from framehop.log.embedded.maintenance import Maintenance
 from framehop.log.embedded.options import LogOptions
@@ -21,3 +22,4 @@ class LogContext:
     presence: Presence
     bell: _core.Bell
     maintenance: Maintenance
+    home: Home = field(default_factory=Home)

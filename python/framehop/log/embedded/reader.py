@@ -67,7 +67,7 @@ class EmbeddedEventReader:
             self._settle()
 
     def close(self) -> None:
-        if not self._closed:
+        if not (self._closed or self._context.home.left):
             self._closed = True
             try:
                 self._settle()
@@ -92,6 +92,7 @@ class EmbeddedEventReader:
         self.close()
 
     def _check_open(self) -> None:
+        self._context.home.check("this reader of events is")
         if self._closed:
             raise ClosedError("this reader of events is closed")
 

@@ -142,6 +142,8 @@ class EmbeddedWriter:
         return self._committer.stalled
 
     def close(self) -> None:
+        if self._context.home.left:
+            return
         with self._lock:
             if self._closed:
                 return
@@ -175,6 +177,7 @@ class EmbeddedWriter:
         return ended
 
     def _check_open(self) -> None:
+        self._context.home.check("this writer of the log is")
         if self._closed:
             raise ClosedError("this writer of the log is closed")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from framehop.errors import ClosedError, LogUnavailableError
+from framehop.forks import Home
 from framehop.log.kafka.connection import RETRY_S
 
 logger = logging.getLogger(__name__)
@@ -20,20 +21,22 @@ class Ending:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._home = Home()
 
     @property
     def begun(self) -> bool:
         return self._event.is_set()
 
     def begin(self) -> bool:
-        """Begin the end; False when it has begun before."""
-        if self._event.is_set():
+        """Begin the end; False when it has begun before, and in a child that this process forks."""
+        if self._event.is_set() or self._home.left:
             return False
         self._event.set()
         return True
 
     def check_open(self) -> None:
-        """Raise ClosedError once the end has begun."""
+        """Raise ClosedError once the end has begun, and ProcessError in a child that this process forks."""
+        self._home.check("this consumer of the log is")
         if self._event.is_set():
             raise ClosedError("this consumer of the log is closed")
 

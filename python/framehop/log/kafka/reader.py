@@ -10,6 +10,7 @@ from typing import Self
 from confluent_kafka import KafkaError, Message
 
 from framehop.errors import ClosedError, LogUnavailableError
+from framehop.forks import Home
 from framehop.log.event_codec import level_of
 from framehop.log.kafka.connection import FETCH_WAIT_MS, SLICE_S, Connection, slice_s
 from framehop.log.kafka.errors import Causes, explain, translated
@@ -36,6 +37,7 @@ class KafkaEventReader:
         self._topic = self._url.detections
         self._causes = Causes()
         self._closed = False
+        self._home = Home()
         self.passed_over = 0
         self._ahead: deque[EventRecord] = deque()
         partitions = connection.partitions_of(self._topic)
@@ -171,7 +173,7 @@ class KafkaEventReader:
         self._consumer.incremental_assign([to_client(partition, begin)])
 
     def close(self) -> None:
-        if not self._closed:
+        if not (self._closed or self._home.left):
             self._closed = True
             if self._position is not None:
                 self._position.store_last(self._consumer, self._handed)
@@ -195,5 +197,6 @@ class KafkaEventReader:
         self.close()
 
     def _check_open(self) -> None:
+        self._home.check("this reader of events is")
         if self._closed:
             raise ClosedError("this reader of events is closed")

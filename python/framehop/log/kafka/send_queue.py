@@ -6,6 +6,7 @@ import threading
 import time
 
 from framehop.errors import ClosedError, FramehopError, LogError
+from framehop.forks import Home
 from framehop.log.kafka.producers import TICK_S
 from framehop.timing import Deadline
 from framehop.types import FrameKey
@@ -34,6 +35,7 @@ class SendQueue:
         self._failure: FramehopError | None = None
         self._too_large: tuple[int, FrameKey, FramehopError] | None = None
         self._closed = False
+        self._home = Home()
 
     # ---- what is under way
 
@@ -97,7 +99,8 @@ class SendQueue:
     # ---- the end
 
     def check(self) -> None:
-        """Raise ClosedError after `close`, or the failure."""
+        """Raise ClosedError after `close`, or the failure, and ProcessError in a child that this process forks."""
+        self._home.check("this writer of the log is")
         if self._closed:
             raise ClosedError("this writer of the log is closed")
         if self._failure is not None:
@@ -134,7 +137,9 @@ class SendQueue:
         return self._closed
 
     def close(self) -> bool:
-        """Take no more; False when it was closed before."""
+        """Take no more; False when it was closed before, and in a child that this process forks."""
+        if self._home.left:
+            return False
         was, self._closed = self._closed, True
         self._room.notify_all()
         self._quiet.notify_all()

@@ -7,7 +7,6 @@ import os
 import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from framehop.budgets import HANG_S, KILL_S, SLOW_LOAD_S, START_S
 from framehop.config.environment import FailPoint
 from framehop.errors import ProcessError, SystemCallError, text_of
+from framehop.interpreter import run_module
 from framehop.pipeline.processes.channel import Channel
 from framehop.pipeline.processes.child import REPLACED, UNAVAILABLE
 from framehop.pipeline.processes.limits import limit_of
@@ -161,8 +161,15 @@ class Process:
             logger.warning("%s; it is tried again", text_of(error))
 
     def _command(self, control_fd: int) -> list[str]:
-        command = [sys.executable, "-m", self.module, "--name", self.name]
-        command += ["--control-fd", str(control_fd), "--parent", str(os.getpid())]
+        command = [
+            *run_module(self.module),
+            "--name",
+            self.name,
+            "--control-fd",
+            str(control_fd),
+            "--parent",
+            str(os.getpid()),
+        ]
         return [*command, "--log-level", logging.getLevelName(logging.getLogger("framehop").getEffectiveLevel())]
 
     def receive(self) -> list[Message]:

@@ -13,7 +13,7 @@ from framehop import _core
 from framehop.budgets import DRAIN_GRACE_S
 from framehop.config.detect_options import DetectOptions
 from framehop.config.environment import FailPoint
-from framehop.inference import load_model
+from framehop.inference import from_anywhere, load_model
 from framehop.log import LogAt
 from framehop.pipeline.control_plane.requests import Publication
 from framehop.pipeline.control_plane.runtime_dir import RuntimeDir
@@ -65,6 +65,7 @@ class Supervisor:
         plan = plan_ring(options.slots, options.slot_bytes, options.tap_quota)
         check_memory(plan, options.workers, link_bytes=options.link_bytes)
         load_model(options.model)  # refuses a missing file now, not in the detector
+        options = replace(options, model=from_anywhere(options.model))  # the program may change its working directory
         self._resources = Resources(video_bytes=video_memory(plan, options.workers, link_bytes=options.link_bytes))
         self._ingest = IngestRole(log, self._roster, stays=not ends_with_sources)
         self._workers = WorkerRole(log, options, self._resources, self._roster.traits)
