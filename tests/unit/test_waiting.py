@@ -188,6 +188,16 @@ def test_frames_of_a_partition_that_comes_back_are_read_anew() -> None:
     assert room.is_empty
 
 
+def test_a_stream_that_was_handed_over_and_comes_back_does_not_wait_for_the_turns_that_it_had_then() -> None:
+    room, here = room_of("max_age_ms=9000"), Partition("frames", 0)
+    put(room, *(frame(seq, "back") for seq in range(50)), frame(0, "stays", partition=1))
+    assert len(room.turn(50, NOW_US, {here}).jobs) == 50
+    room.forget({here})
+    room.begin({here: Tenure(number=2, offset=50)})
+    put(room, frame(50, "back"), *(frame(seq, "stays", partition=1) for seq in range(1, 9)))
+    assert ("back", 50, "") in jobs(room.turn(2, NOW_US))
+
+
 def test_it_is_full_by_bytes_and_empties_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "MOST_BYTES", 3 * (5 + waiting.OVERHEAD))
     room, full = room_of("max_age_ms=500", films="-"), list[bool]()

@@ -99,9 +99,8 @@ class WaitingRoom:
         """`inter_coded`: whether a frame's picture may need those before it."""
         self._policies, self._inter_coded = policies, inter_coded
         self._lines: dict[Key, _Line] = {}
-        self._turns: dict[
-            Key, int
-        ] = {}  # how many turns a stream has had; without those that have had no more than `_least`
+        # How many turns a stream has had; without those that have had no more than `_least`.
+        self._turns: dict[Key, int] = {}
         self._least = 0  # of all streams that wait; who comes, or comes back, begins here
         self._bytes = 0
 
@@ -152,9 +151,11 @@ class WaitingRoom:
         self.forget(tenures)
 
     def forget(self, partitions: Collection[Partition]) -> None:
-        """Forget the frames of partitions that are given up: they are their next owner's."""
+        """Forget the frames of partitions that are given up: they are their next owner's. Turns that their streams had while they
+        were handed over count no more, as nobody else had any then."""
         for key in [key for key in self._lines if key[0] in partitions]:
             self._bytes -= sum(_size(job) for job in self._lines.pop(key).jobs)
+        self._turns = {key: had for key, had in self._turns.items() if key[0] not in partitions}
 
     def _next(self, only: Collection[Partition] | None) -> Key | None:
         """Return the stream whose turn it is; None if no frame is wanted. Of streams with `latest` it is one whose frame has just
