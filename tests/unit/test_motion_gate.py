@@ -115,6 +115,12 @@ def test_streams_that_begin_together_do_not_all_ask_for_a_look_at_once(gate: Mot
     assert max(seconds.values()) <= 8
 
 
+def test_the_shortest_time_looks_at_every_frame(ring: _core.Ring) -> None:
+    with closing(Decoders()) as decoders, closing(MotionGate(Motion(keep_s=1e-9), ring, decoders)) as gate:
+        seq = learnt(gate, ring)
+        assert looked_at(gate, ring, [frame(seq), frame(seq + 1)]) == [seq, seq + 1]
+
+
 def test_a_clock_that_jumps_back_is_no_reason_not_to_look(gate: MotionGate, ring: _core.Ring) -> None:
     seq = learnt(gate, ring)
     assert looked_at(gate, ring, [frame(seq, at_s=-7200), frame(seq + 1, at_s=-7199)]) == [seq]

@@ -53,7 +53,7 @@ class MotionGate:
     def __init__(self, motion: Motion, ring: _core.Ring, decoders: Decoders) -> None:
         """`ring`: holds the pictures that `sift_pictures` looks at."""
         self._decoders = decoders
-        self._keep_us = int(motion.keep_s * 1e6)
+        self._keep_us = max(1, round(motion.keep_s * 1e6))
         self._masks = FirstFit(motion.masks)
         self._ring = ring
         self._reader: _core.RingReader | None = None
