@@ -17,7 +17,7 @@ from framehop.types import FrameMeta, Partition
 
 MOST_BYTES = 64 << 20  # encoded pictures that wait; from here on the log keeps the others
 OVERHEAD = 1024  # bytes of what is known of a frame: a film of a still view has pictures far smaller than that
-AHEAD = 3  # turns by which a stream may be ahead of another that waits
+AHEAD = 4  # turns by which a stream may get ahead of another that waits
 FRESH_US = 40_000  # a frame of `latest` that is so much older than the newest one rather lets its stream wait for its next frame
 CATCH_UP = 64  # frames of a turn that are decoded but not looked at; more would hold up the frames that are looked at
 
@@ -170,7 +170,7 @@ class WaitingRoom:
         least = min(had for had, _, _ in wanted)
         if only is None:
             self._forget_turns(least)
-        near = [each for each in wanted if each[0] <= least + AHEAD]
+        near = [each for each in wanted if each[0] < least + AHEAD]
         fresh_us = max(received_us for _, received_us, _ in wanted) - FRESH_US
         fresh = [each for each in near if each[1] >= fresh_us or not self._lines[each[2]].latest]
         return max(fresh or near, key=lambda each: (-each[0], each[1]))[2]
