@@ -25,6 +25,7 @@ from benchmarks.whole_worker.scripted import SCRIPTS, Scripts
 from benchmarks.whole_worker.span import Span
 from benchmarks.whole_worker.workload import MODEL, PICTURES, make_log, read_items
 from framehop._core import __version__ as framehop_build
+from framehop.inference import from_anywhere
 
 BATCH = "8"
 PEERS = {
@@ -58,7 +59,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--frames", type=_positive, default=300, help="measured frames per run [300]")
     parser.add_argument("--streams", type=_positive, default=4)
     parser.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="of the JPEGs [1280x720]")
-    parser.add_argument("--model", default=MODEL, metavar="FILE", help=f"the network of everyone [{MODEL}]")
+    parser.add_argument(
+        "--model", type=from_anywhere, default=MODEL, metavar="FILE", help=f"the network of everyone [{MODEL}]"
+    )
     parser.add_argument("--slots", type=_positive, default=32, help="pictures in the worker's ring [32]")
     parser.add_argument(
         "--max-batch", type=_positive, default=8, help="pictures in one inference; 1: of nobody more [8]"

@@ -12,11 +12,12 @@ import pytest
 from benchmarks.harness.machine import Load, before, during
 from benchmarks.harness.processes import BenchmarkError, cpu_by_process
 from benchmarks.whole_worker.boxes import agreement, compare
-from benchmarks.whole_worker.command import PEERS, STAGES, STAGES_BUSY, same_boxes
+from benchmarks.whole_worker.command import PEERS, STAGES, STAGES_BUSY, arguments, same_boxes
 from benchmarks.whole_worker.report import IN_KAFKA, OURS, TUTORIAL, summarise
 from benchmarks.whole_worker.results import Box, Measured, Result, Round, Run
 from benchmarks.whole_worker.span import Span, parser_of_span, span_of
 from benchmarks.whole_worker.stages import INFER, INFER_BUSY, OTHERS
+from benchmarks.whole_worker.workload import MODEL
 
 ROOT = Path(__file__).resolve().parents[2]
 CAT = Box(17, 0.8, (10.0, 20.0, 110.0, 220.0))
@@ -121,6 +122,16 @@ def test_a_script_that_found_nothing_is_no_comparison() -> None:
         agreement({"a/0": []}, {"a/0": []}, threshold=0.5, peer="script")
     with pytest.raises(BenchmarkError, match="no event for a/0"):
         agreement({}, {"a/0": [CAT]}, threshold=0.5, peer="script")
+
+
+@pytest.mark.parametrize(("typed", "is_meant"), [("mine.onnx", "{here}/mine.onnx"), (MODEL, MODEL)])
+def test_a_network_is_found_where_it_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, is_meant: str
+) -> None:
+    """The programs of a run work in the root of the repository."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["pipeline.py", "--model", typed])
+    assert arguments().model == is_meant.format(here=tmp_path)
 
 
 def test_a_broker_is_no_peer_without_its_scripts() -> None:
