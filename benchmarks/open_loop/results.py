@@ -76,7 +76,7 @@ def _percentile(ascending: Sequence[float], share: float) -> float:
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
     """One load, everyone once. `runs`: by name. `broker_ms_per_picture`: CPU time of the broker in each of framehop's runs, from
-    making the topics on, over the run's pictures; empty without a broker."""
+    making the topics on, over the pictures that count: those before them make it look larger. Empty without a broker."""
 
     cameras: int
     load: Load
