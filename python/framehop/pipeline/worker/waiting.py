@@ -99,9 +99,9 @@ class WaitingRoom:
         """`inter_coded`: whether a frame's picture may need those before it."""
         self._policies, self._inter_coded = policies, inter_coded
         self._lines: dict[Key, _Line] = {}
-        # How many turns a stream has had; without those that have had no more than `_least`.
+        # How many turns a stream has had; without those that have had no more than `_floor`.
         self._turns: dict[Key, int] = {}
-        self._least = 0  # of all streams that wait; who comes, or comes back, begins here
+        self._floor = 0  # who comes, or has had fewer, begins here: that is before those that have frames all the time
         self._bytes = 0
 
     @property
@@ -121,7 +121,7 @@ class WaitingRoom:
         key = _key(job)
         line = self._lines.setdefault(key, _Line())
         if not line.wanted:
-            line.had = max(self._turns.get(key, 0), self._least)
+            line.had = self._turns.get(key, self._floor)
         line.latest = self._policy(key).kind == "latest"
         if line.latest and not job.unwanted:
             line.refuse_all(NOT_NEWEST)
@@ -176,10 +176,10 @@ class WaitingRoom:
         return max(fresh or near, key=lambda each: (-each[0], each[1]))[2]
 
     def _forget_turns(self, least: int) -> None:
-        """Forget who has had no more turns than everybody who waits."""
-        if least > self._least:
-            self._least = least
-            self._turns = {key: had for key, had in self._turns.items() if had > least}
+        """Forget who has had so few turns that it comes before all who wait, whatever it was: more than that it is not owed."""
+        if least - AHEAD > self._floor:
+            self._floor = least - AHEAD
+            self._turns = {key: had for key, had in self._turns.items() if had > self._floor}
 
     def _expire(self, now_us: int) -> list[Passed]:
         passed: list[Passed] = []
