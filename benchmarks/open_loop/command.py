@@ -75,6 +75,8 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if options.watch and not options.film:
         parser.error("--watch needs --film")
+    if options.fast < 0:
+        parser.error("--fast is more than 0")
     if options.fast and options.film:
         parser.error("--fast is a camera of stills, and excludes --film")
     return options
