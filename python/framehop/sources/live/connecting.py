@@ -56,9 +56,9 @@ _DEVICE_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connecting:
-    """The settings that every connection to one source has in common. `open_s`: for connecting, in all tries, and again for
-    learning what is sent. `stall_s`: between two pictures. `name`: for messages, without secrets. `said`: what is said only of the
-    first connection that it is true of. `given`: what playlists gave."""
+    """The settings that every connection to one source has in common. `open_s`: for connecting, in all tries, again for a playlist
+    that has been read, and again for learning what is sent. `stall_s`: between two pictures. `name`: for messages, without secrets.
+    `said`: what is said only of the first connection that it is true of. `given`: what playlists gave."""
 
     address: Address
     codec: Codec
@@ -120,7 +120,11 @@ def _opened_http(how: Connecting, deadline: Deadline) -> InputContainer:
     excess = excess_of(text, how.address.url, lambda url, most: _playlist_at(how, url, most, deadline))
     if excess:
         raise SourceAwayError(f"{how.name} {excess}, which would take too much memory", patient=True)
-    return _connected(how, options | {"format_whitelist": f"{options['format_whitelist']},hls"}, deadline)
+    if deadline.expired:  # what has not come by now may be too much
+        raise _no_answer(how)
+    # FFmpeg asks for all of it again, which may take as long once more.
+    options |= {"format_whitelist": f"{options['format_whitelist']},hls"}
+    return _connected(how, options, Deadline.after(how.open_s))
 
 
 def _playlist_at(how: Connecting, url: str, most: int, deadline: Deadline) -> str:
@@ -167,7 +171,7 @@ def _refusal(how: Connecting, error: Exception, deadline: Deadline) -> SourceErr
             patient=True,
         )
     if deadline.expired or isinstance(error, ExitError):
-        return SourceAwayError(f"{how.name} has not answered within {how.open_s:g} s")
+        return _no_answer(how)
     if how.address.kind == "device" and isinstance(error, FFmpegError):
         return _refused_device(how.name, error)
     if isinstance(error, ValueError):  # FFmpeg's for data that are not what they should be
@@ -178,6 +182,10 @@ def _refusal(how: Connecting, error: Exception, deadline: Deadline) -> SourceErr
     if isinstance(error, OSError) and error.errno == errno.EIO:
         why = "it gives no answer that is understood" if how.address.host_is_known else "no such host"
     return SourceAwayError(f"cannot connect to {how.name}: {why}")
+
+
+def _no_answer(how: Connecting) -> SourceAwayError:
+    return SourceAwayError(f"{how.name} has not answered within {how.open_s:g} s")
 
 
 def _is_film_at(how: Connecting, deadline: Deadline) -> bool:
