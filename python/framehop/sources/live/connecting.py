@@ -25,7 +25,7 @@ from framehop.sources.container import (
 from framehop.sources.film import Codec
 from framehop.sources.live.flaws import FlawError, begins_as_film
 from framehop.sources.live.losses import Losses
-from framehop.sources.live.playlists import MOST_BYTES, PLAYLIST, excess_of, text_at
+from framehop.sources.live.playlists import MOST_BYTES, PLAYLIST, excess_of, names_others, text_at
 from framehop.sources.live.repeats import Given
 from framehop.sources.raster import MAX_PIXELS
 from framehop.timing import Deadline
@@ -117,7 +117,7 @@ def _opened_http(how: Connecting, deadline: Deadline) -> InputContainer:
         text = _playlist_at(how, how.address.url, MOST_BYTES, deadline)
         if not text:
             raise
-    excess = excess_of(text, how.address.url, lambda url, most: _playlist_at(how, url, most, deadline))
+    excess = excess_of(text, how.address.url, lambda url, most: _named_at(how, url, most, deadline))
     if excess:
         raise SourceAwayError(f"{how.name} {excess}, which would take too much memory", patient=True)
     if deadline.expired:  # what has not come by now may be too much
@@ -127,12 +127,23 @@ def _opened_http(how: Connecting, deadline: Deadline) -> InputContainer:
     return _connected(how, options, Deadline.after(how.open_s))
 
 
-def _playlist_at(how: Connecting, url: str, most: int, deadline: Deadline) -> str:
+def _named_at(how: Connecting, url: str, most: int, deadline: Deadline) -> str:
+    """Return the playlist that another one names. Where that came from elsewhere, it is not known where its names lead: one that
+    names others again may be the same, to which a server sends everybody who asks for anything."""
+    text = _playlist_at(how, url, most, deadline)
+    if names_others(text) and not _playlist_at(how, how.address.url, 0, deadline, elsewhere=False):
+        return ""
+    return text
+
+
+def _playlist_at(how: Connecting, url: str, most: int, deadline: Deadline, *, elsewhere: bool = True) -> str:
+    """Return the playlist at an address, up to `most` bytes and one packet; nothing if there is none. `elsewhere`: also where the
+    server sends whoever asks to another address."""
     text = text_at(
         url,
-        options_of(how.address),
+        options_of(how.address) | ({} if elsewhere else {"max_redirects": "0"}),
         lambda: deadline.expired,
-        open_s=max(0.0, deadline.remaining_s),
+        open_s=deadline.remaining_s,
         read_s=how.stall_s,
         most=most,
     )
