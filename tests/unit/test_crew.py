@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from framehop.budgets import HANG_S, LOAD_S
+from framehop.budgets import HANG_S, LOAD_S, START_S
 from framehop.config.detect_options import DetectOptions
 from framehop.log import LogAt
 from framehop.pipeline.processes.channel import Channel
@@ -109,3 +109,14 @@ def test_a_freeze_in_the_middle_of_a_round_counts_against_nobody(house: House) -
     house.crew.care()
     assert not house.worker.killed
     assert not house.detector.killed
+
+
+def test_who_was_heard_after_a_freeze_in_the_middle_of_a_round_is_judged_from_then_on(house: House) -> None:
+    house.watch(5)
+    house.clock.advance(AWAY_FOR_S)
+    house.worker.heard_s = house.clock.monotonic()  # by the round that was frozen
+    house.detector.patient_until_s = house.clock.monotonic() + START_S
+    house.crew.care()
+    assert house.detector.patient_until_s == house.clock.monotonic() + START_S
+    house.watch(HANG_S + 1)
+    assert house.worker.killed

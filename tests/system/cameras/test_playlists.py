@@ -13,7 +13,7 @@ from framehop.errors import SourceAwayError
 from framehop.pipeline.ingest.ingest import ingest
 from framehop.protocols import FrameLog
 from framehop.sources.live.repeats import REPEATED
-from tests.cameras import answering, file_server, tcp_server
+from tests.cameras import answering, file_server, redirecting, tcp_server
 from tests.clips import write_film
 from tests.system.cameras.following import camera, check_epochs, epochs, following, frames, payload
 from tests.waiting import until
@@ -35,6 +35,21 @@ def test_a_playlist_of_segments_ends_with_its_last(log: FrameLog, tmp_path: Path
     assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 30)
     check_epochs(epochs(log))
     assert {meta.content_type for meta in frames(log)} == {"video/h264"}
+
+
+def test_a_playlist_is_played_where_a_server_sends_everybody_to_it(log: FrameLog, tmp_path: Path) -> None:
+    """Its qualities lie beside where it is, and not beside the address that was given."""
+    film = write_film(tmp_path / "clip.mp4", 20, params="keyint=10:min-keyint=10:scenecut=0")
+    with av.open(str(film)) as source, av.open(str(tmp_path / "low.m3u8"), "w", format="hls") as playlist:
+        video = playlist.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                playlist.mux(packet)
+    (tmp_path / "all.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8\n")
+    with file_server(tmp_path) as port, tcp_server(redirecting("HTTP/1.1", f"http://127.0.0.1:{port}/all.m3u8")) as to:
+        summary = ingest(log, [camera(f"http://127.0.0.1:{to}/now")], rate="max")
+    assert (summary.streams["cam"].finished, summary.streams["cam"].frames) == (True, 20)
 
 
 def growing(folder: Path) -> Callable[[int], None]:

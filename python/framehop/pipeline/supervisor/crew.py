@@ -67,7 +67,7 @@ class Crew:
             return
         logger.warning("the supervisor did not run for %.0f s: its processes get as much time again", away_s)
         for process in self.processes:
-            process.excuse(away_s)
+            process.excuse(away_s, now_s)
 
     def drain(self, role: Role) -> None:
         """Ask the processes of a role to finish and end. None of them is started again."""

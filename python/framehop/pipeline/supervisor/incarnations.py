@@ -218,11 +218,12 @@ class Process:
         the interpreter's lock while it makes a session, and nobody beats meanwhile."""
         self.patient_until_s = time.monotonic() + START_S
 
-    def excuse(self, away_s: float) -> None:
-        """Count the last `away_s` seconds neither as silence nor as part of its start: it was not watched meanwhile."""
-        self.heard_s += away_s
-        self.started_s += away_s
-        self.patient_until_s += away_s
+    def excuse(self, away_s: float, now_s: float) -> None:
+        """Count the `away_s` seconds up to `now_s` neither as silence nor as part of its start: it was not watched meanwhile. What
+        was noted after them, in the rest of a round that was frozen, does not move into the future."""
+        self.heard_s = min(self.heard_s + away_s, now_s)
+        self.started_s = min(self.started_s + away_s, now_s)
+        self.patient_until_s = min(self.patient_until_s + away_s, now_s + START_S)
 
     def _stands_still(self, now_s: float) -> bool:
         """Return whether it has been stopped rather than at work, where it may be silent for long."""

@@ -25,7 +25,7 @@ from framehop.sources.container import (
 from framehop.sources.film import Codec
 from framehop.sources.live.flaws import FlawError, begins_as_film
 from framehop.sources.live.losses import Losses
-from framehop.sources.live.playlists import MOST_BYTES, PLAYLIST, excess_of, text_at
+from framehop.sources.live.playlists import MOST_BYTES, PLAYLIST, excess_of, names_others, text_at
 from framehop.sources.live.repeats import Given
 from framehop.sources.raster import MAX_PIXELS
 from framehop.timing import Deadline
@@ -56,9 +56,9 @@ _DEVICE_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connecting:
-    """The settings that every connection to one source has in common. `open_s`: for connecting, in all tries, and again for
-    learning what is sent. `stall_s`: between two pictures. `name`: for messages, without secrets. `said`: what is said only of the
-    first connection that it is true of. `given`: what playlists gave."""
+    """The settings that every connection to one source has in common. `open_s`: for connecting, in all tries, again for a playlist
+    that has been read, and again for learning what is sent. `stall_s`: between two pictures. `name`: for messages, without secrets.
+    `said`: what is said only of the first connection that it is true of. `given`: what playlists gave."""
 
     address: Address
     codec: Codec
@@ -117,18 +117,33 @@ def _opened_http(how: Connecting, deadline: Deadline) -> InputContainer:
         text = _playlist_at(how, how.address.url, MOST_BYTES, deadline)
         if not text:
             raise
-    excess = excess_of(text, how.address.url, lambda url, most: _playlist_at(how, url, most, deadline))
+    excess = excess_of(text, how.address.url, lambda url, most: _named_at(how, url, most, deadline))
     if excess:
         raise SourceAwayError(f"{how.name} {excess}, which would take too much memory", patient=True)
-    return _connected(how, options | {"format_whitelist": f"{options['format_whitelist']},hls"}, deadline)
+    if deadline.expired:  # what has not come by now may be too much
+        raise _no_answer(how)
+    # FFmpeg asks for all of it again, which may take as long once more.
+    options |= {"format_whitelist": f"{options['format_whitelist']},hls"}
+    return _connected(how, options, Deadline.after(how.open_s))
 
 
-def _playlist_at(how: Connecting, url: str, most: int, deadline: Deadline) -> str:
+def _named_at(how: Connecting, url: str, most: int, deadline: Deadline) -> str:
+    """Return the playlist that another one names. Where that came from elsewhere, it is not known where its names lead: one that
+    names others again may be the same, to which a server sends everybody who asks for anything."""
+    text = _playlist_at(how, url, most, deadline)
+    if names_others(text) and not _playlist_at(how, how.address.url, 0, deadline, elsewhere=False):
+        return ""
+    return text
+
+
+def _playlist_at(how: Connecting, url: str, most: int, deadline: Deadline, *, elsewhere: bool = True) -> str:
+    """Return the playlist at an address, up to `most` bytes and one packet; nothing if there is none. `elsewhere`: also where the
+    server sends whoever asks to another address."""
     text = text_at(
         url,
-        options_of(how.address),
+        options_of(how.address) | ({} if elsewhere else {"max_redirects": "0"}),
         lambda: deadline.expired,
-        open_s=max(0.0, deadline.remaining_s),
+        open_s=deadline.remaining_s,
         read_s=how.stall_s,
         most=most,
     )
@@ -167,7 +182,7 @@ def _refusal(how: Connecting, error: Exception, deadline: Deadline) -> SourceErr
             patient=True,
         )
     if deadline.expired or isinstance(error, ExitError):
-        return SourceAwayError(f"{how.name} has not answered within {how.open_s:g} s")
+        return _no_answer(how)
     if how.address.kind == "device" and isinstance(error, FFmpegError):
         return _refused_device(how.name, error)
     if isinstance(error, ValueError):  # FFmpeg's for data that are not what they should be
@@ -178,6 +193,10 @@ def _refusal(how: Connecting, error: Exception, deadline: Deadline) -> SourceErr
     if isinstance(error, OSError) and error.errno == errno.EIO:
         why = "it gives no answer that is understood" if how.address.host_is_known else "no such host"
     return SourceAwayError(f"cannot connect to {how.name}: {why}")
+
+
+def _no_answer(how: Connecting) -> SourceAwayError:
+    return SourceAwayError(f"{how.name} has not answered within {how.open_s:g} s")
 
 
 def _is_film_at(how: Connecting, deadline: Deadline) -> bool:

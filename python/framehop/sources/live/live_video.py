@@ -96,7 +96,7 @@ class LiveVideo:
         raise SourceAwayError(f"the last connection to {self.uri} still hangs")
 
     def _taken(self, reader: Reader, stopped: Callable[[], bool]) -> Iterator[Picture]:
-        patience_s = 2 * self._how.open_s + self._how.stall_s + SLACK_S
+        patience_s = 3 * self._how.open_s + self._how.stall_s + SLACK_S
         while not stopped():
             picture = reader.take(TICK_S)
             if picture is not None:

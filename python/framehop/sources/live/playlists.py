@@ -12,9 +12,12 @@ from framehop.sources.container import lacks_memory, open_address
 MOST_BYTES = 16 << 20  # of a playlist and all that it names; FFmpeg needs some ten times as much for what is in them
 MOST_NAMED = 200  # qualities and sounds of one film; FFmpeg needs 10 KB for each
 PLAYLIST = "#EXTM3U"  # the first line
+_LINES = bytes.maketrans(b"\r\0", b"\n\n")  # where FFmpeg ends a line; empty ones say nothing
 # Each line is read once, whatever a hostile server has in it, and no lock of Python is held for long.
 _OTHERS = ("#EXT-X-STREAM-INF:", "#EXT-X-MEDIA:")
-_VARIANT = re.compile(r"^#EXT-X-STREAM-INF:.*+\n(?:(?:#.*+)?+\n)*+([^#\n].*+)", re.MULTILINE)
+_VARIANT = re.compile(
+    r"^#EXT-X-STREAM-INF:.*+\n(?:(?:#(?!EXT-X-STREAM-INF:).*+|[^\S\n]++)?+\n)*+([^#\n].*+)", re.MULTILINE
+)
 _MEDIA = re.compile(r'^#EXT-X-MEDIA:(?:(?!URI=).)*+URI="?+([^",\n]++)', re.MULTILINE)
 
 Reads = Callable[[str, int], str]  # the text at an address, up to so many bytes; nothing if there is no playlist
@@ -25,15 +28,20 @@ def excess_of(text: str, url: str, read: Reads) -> str:
     `read`: reads the others."""
     if names_others(text) > MOST_NAMED:
         return f"names more than {MOST_NAMED} playlists"
-    left = MOST_BYTES - len(text)
+    left = MOST_BYTES - _bytes_of(text)
     for name in dict.fromkeys(joined(url, name) for name in variants_in(text)):
         if left < 0:
             break
         other = read(name, left)
         if names_others(other):
             return "names playlists that name others"
-        left -= len(other)
+        left -= _bytes_of(other)
     return "" if left >= 0 else f"has playlists of more than {MOST_BYTES >> 20} MiB"
+
+
+def _bytes_of(text: str) -> int:
+    """Return how many bytes a text was read from, or more where they are no UTF-8."""
+    return len(text.encode())
 
 
 def names_others(text: str) -> int:
@@ -77,7 +85,7 @@ def text_at(
             isinstance(error, OSError) and error.errno == errno.EIO
         ):  # as FFmpeg calls the end of what tells no length
             return ""
-    return re.sub(r"\r\n?|\0", "\n", data.decode(errors="replace"))  # where FFmpeg ends a line
+    return data.translate(_LINES).decode(errors="replace")
 
 
 def begins_as_playlist(data: bytes | bytearray) -> bool:

@@ -16,7 +16,7 @@ MOST_SEGMENTS = 4096  # half a day of ten seconds each; each costs a request
 ASK_S = 60.0  # for all of them; no other begins later
 # Each line is read once, whatever a hostile server has in it, and no lock of Python is held for long.
 _SEGMENT = re.compile(
-    r"^#EXTINF:([0-9]{1,9}+)(?:\.([0-9]{0,9}+))?+.*+\n(?:#(?!EXTINF).*+\n)*+([^#\s]\S*)", re.MULTILINE
+    r"^#EXTINF:([0-9]{1,9}+)(?:\.([0-9]{0,9}+))?+.*+\n(?:(?:#(?!EXTINF).*+)?+\n)*+([^#\s]\S*)", re.MULTILINE
 )
 
 
