@@ -39,7 +39,8 @@ class Home:
         """Raise ProcessError in a child. `what`: its name and its verb, for the message."""
         if self.left:
             raise ProcessError(
-                f"{what} of process {self._pid}, of which this one is a fork: start a process that is to use it by spawn"
+                f"{what} of process {self._pid}, of which this one is a fork: open what this one uses after the fork only, "
+                "or start it by spawn"
             )
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from framehop.errors import ProcessError
 from framehop.log import EmbeddedLog, KafkaOptions, open_log
 from framehop.log.kafka.kafka_log import KafkaLog
+from framehop.log.kafka.stream_store import StreamStore
 from framehop.log.kafka.topics import TopicPlan
+from framehop.log.sqlite import connect
 from framehop.protocols import FrameLog
 from tests.logs import make_frame, read, write
 
@@ -77,3 +81,60 @@ def test_a_log_that_was_open_at_the_fork_is_not_opened_anew(tmp_path: Path) -> N
         assert in_child(lambda: open_log(tmp_path / "log" / ".." / "log")) == REFUSED
         assert in_child(lambda: open_log(tmp_path / "other").close()) == 0
     assert in_child(lambda: open_log(tmp_path / "log").close()) == 0
+
+
+def test_a_file_that_was_open_at_the_fork_is_known_by_itself(tmp_path: Path) -> None:
+    """Its path may have changed since, and another log may lie there."""
+    with open_log(tmp_path / "log"):
+        (tmp_path / "log").rename(tmp_path / "moved")
+        open_log(tmp_path / "log").close()
+        assert in_child(lambda: open_log(tmp_path / "moved")) == REFUSED
+        assert in_child(lambda: open_log(tmp_path / "log").close()) == 0
+
+
+def test_a_connection_that_another_thread_uses_at_the_fork_keeps_the_child_from_its_own_file_alone(
+    tmp_path: Path,
+) -> None:
+    """The call in which it is at the fork never ends in the child, where SQLite would answer nothing about it."""
+    with open_log(tmp_path / "log"), busy(connect(tmp_path / "log" / "index.db")):
+        assert in_child(lambda: open_log(tmp_path / "log")) == REFUSED
+        assert in_child(lambda: open_log(tmp_path / "other").close()) == 0
+
+
+def test_a_child_may_close_its_copy_of_the_programs_own_database(tmp_path: Path) -> None:
+    own = apsw.Connection(str(tmp_path / "own.db"))
+
+    def close_and_open() -> None:
+        own.close()
+        open_log(tmp_path / "log").close()
+
+    assert in_child(close_and_open) == 0
+    own.close()
+
+
+def test_what_is_known_of_streams_in_kafka_is_not_opened_anew(tmp_path: Path) -> None:
+    store = StreamStore(tmp_path, "frames")
+    assert in_child(lambda: StreamStore(tmp_path, "frames")) == REFUSED
+    store.close()
+    assert in_child(lambda: StreamStore(tmp_path, "frames").close()) == 0
+
+
+@contextlib.contextmanager
+def busy(db: apsw.Connection) -> Iterator[None]:
+    """Keep a thread in a call of SQLite for as long as the block runs."""
+    inside, over = threading.Event(), threading.Event()
+
+    def wait(*_args: object) -> int:
+        inside.set()
+        return int(over.wait(LONG_S))
+
+    db.create_scalar_function("wait", wait)
+    thread = threading.Thread(target=lambda: db.execute("SELECT wait()").fetchall())
+    thread.start()
+    try:
+        assert inside.wait(LONG_S)
+        yield
+    finally:
+        over.set()
+        thread.join()
+        db.close()
