@@ -44,6 +44,33 @@ class Home:
             )
 
 
+class HomeLock:
+    """A lock of the process in which it was made. To a child it is refused: the thread that held it at the fork is not there."""
+
+    __slots__ = ("_home", "_what", "lock")
+
+    def __init__(self, what: str) -> None:
+        """`what`: as for `Home.check`, of that which the lock guards. `lock` is for conditions."""
+        self._home, self._what = Home(), what
+        self.lock = threading.Lock()
+
+    @property
+    def left(self) -> bool:
+        """Whether this is a child that the process has forked."""
+        return self._home.left
+
+    def check(self) -> None:
+        """Raise ProcessError in a child."""
+        self._home.check(self._what)
+
+    def __enter__(self) -> None:
+        self._home.check(self._what)
+        self.lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self.lock.release()
+
+
 _lock = threading.Lock()
 _known: WeakSet[Abandoned] = WeakSet()
 

@@ -16,11 +16,14 @@ import pytest
 from framehop.errors import ProcessError
 from framehop.log import EmbeddedLog, KafkaOptions, open_log
 from framehop.log.kafka.kafka_log import KafkaLog
+from framehop.log.kafka.send_queue import SendQueue
 from framehop.log.kafka.stream_store import StreamStore
 from framehop.log.kafka.topics import TopicPlan
 from framehop.log.sqlite import connect
-from framehop.protocols import FrameLog
+from framehop.protocols import Ack, FrameLog
+from framehop.testing.memory_log import MemoryLog
 from tests.logs import make_frame, read, write
+from tests.spools import FITS, MemoryBehind, all_acknowledged, check_log, give, opened
 
 LONG_S = 60
 REFUSED = 7
@@ -117,6 +120,38 @@ def test_what_is_known_of_streams_in_kafka_is_not_opened_anew(tmp_path: Path) ->
     assert in_child(lambda: StreamStore(tmp_path, "frames")) == REFUSED
     store.close()
     assert in_child(lambda: StreamStore(tmp_path, "frames").close()) == 0
+
+
+def test_a_child_leaves_the_spool_to_its_parent(tmp_path: Path) -> None:
+    with MemoryLog() as log:
+        behind = MemoryBehind(log)
+        with behind.writer(tmp_path / "spool") as writer:
+            state = opened(writer)
+            behind.leave()
+            assert in_child(lambda: writer.append(make_frame(state, 0))) == REFUSED
+            assert in_child(writer.close) == 0
+            acks: list[Ack] = []
+            give(writer, state, range(3 * FITS), acks)
+            all_acknowledged(acks, 3 * FITS)
+            behind.come_back()
+            assert writer.flush(LONG_S)
+        check_log(log, state, list(range(3 * FITS)))
+
+
+@pytest.mark.parametrize("name", ["log", "writer", "consumer", "kafka"])
+def test_a_lock_that_another_thread_holds_at_the_fork_holds_up_no_child(tmp_path: Path, name: str) -> None:
+    """Nobody is there to release it."""
+    with EmbeddedLog(tmp_path) as log, log.writer() as writer, log.consumer("g", member="m") as consumer:
+        queue = SendQueue(1)
+        locks = {"log": log._lock, "writer": writer._lock, "consumer": consumer._commit_lock, "kafka": queue.lock}
+        uses: dict[str, list[Callable[[], object]]] = {
+            "log": [log.gaps, log.ingest_accounts],
+            "writer": [lambda: writer.flush(LONG_S), lambda: write(writer, "cam", 1)],
+            "consumer": [consumer.positions, lambda: consumer.commit([], {})],
+            "kafka": [queue.lock.__enter__],
+        }
+        with locks[name]:
+            assert [in_child(use) for use in uses[name]] == [REFUSED] * len(uses[name])
 
 
 @contextlib.contextmanager
