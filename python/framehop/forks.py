@@ -39,8 +39,36 @@ class Home:
         """Raise ProcessError in a child. `what`: its name and its verb, for the message."""
         if self.left:
             raise ProcessError(
-                f"{what} of process {self._pid}, of which this one is a fork: start a process that is to use it by spawn"
+                f"{what} of process {self._pid}, of which this one is a fork: open what this one uses after the fork only, "
+                "or start it by spawn"
             )
+
+
+class HomeLock:
+    """A lock of the process in which it was made. To a child it is refused: the thread that held it at the fork is not there."""
+
+    __slots__ = ("_home", "_what", "lock")
+
+    def __init__(self, what: str) -> None:
+        """`what`: as for `Home.check`, of that which the lock guards. `lock` is for conditions."""
+        self._home, self._what = Home(), what
+        self.lock = threading.Lock()
+
+    @property
+    def left(self) -> bool:
+        """Whether this is a child that the process has forked."""
+        return self._home.left
+
+    def check(self) -> None:
+        """Raise ProcessError in a child."""
+        self._home.check(self._what)
+
+    def __enter__(self) -> None:
+        self._home.check(self._what)
+        self.lock.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self.lock.release()
 
 
 _lock = threading.Lock()

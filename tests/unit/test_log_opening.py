@@ -83,6 +83,15 @@ def test_a_path_that_sqlite_cannot_open_is_said_before_anything_is_made(tmp_path
     assert not list(tmp_path.iterdir())
 
 
+def test_a_relative_path_below_such_a_directory_is_refused_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "caf\udce9"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        LogAt(url="log").open()
+    assert not list(here.iterdir())
+
+
 @pytest.mark.parametrize("attempt", range(20))
 def test_many_may_make_the_same_log_at_once(tmp_path: Path, attempt: int) -> None:
     start = Barrier(8)

@@ -62,7 +62,7 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
             )
         if not self.url:
             raise ConfigError("the log needs a directory, as in --log ./framehop-data, or kafka://HOST:PORT")
-        _check_path(self.url)
+        _check_path(_from_anywhere(self.url))
         from framehop.log.embedded.embedded_log import EmbeddedLog  # loads SQLite
 
         return EmbeddedLog(Path(self.url), create=create, options=self.embedded)

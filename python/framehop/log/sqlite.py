@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import apsw
 
@@ -61,43 +62,61 @@ def connect(path: Path, *, full: bool = False) -> apsw.Connection:
     return db
 
 
-class _Inherited:
-    """The connections that were open when this process was forked; they stay as they are, and are the parent's alone.
+class _Connections:
+    """The connections of this process, and those that were open when it was forked. The latter stay as they are, and are the
+    parent's alone.
 
     A new connection to one of their files would be no better. SQLite believes to have the locks that its process had, which a fork
-    has not: once the parent is gone, others empty the write-ahead log under it, and the index is damaged.
+    has not: once the parent is gone, others empty the write-ahead log under it, and the file is damaged.
     """
 
     def __init__(self) -> None:
-        self._connections: list[apsw.Connection] = []
+        self._files: WeakKeyDictionary[apsw.Connection, tuple[int, int]] = WeakKeyDictionary()
+        self._inherited: dict[apsw.Connection, tuple[int, int]] = {}
 
-    def note(self) -> None:
-        """Note all that is open. To be called in a child, right after the fork."""
-        self._connections = apsw.connections()
+    def note(self, db: apsw.Connection, path: Path) -> None:
+        """Note which file `db` has open. It could not be asked in a fork: what another thread did with it then never ends there."""
+        self._files[db] = _file_at(path)
+
+    def note_fork(self) -> None:
+        """Keep what is open. To be called in a child, right after the fork."""
+        self._inherited = {db: self._files[db] for db in apsw.connections() if db in self._files}
 
     def check(self, path: Path) -> None:
         """Raise ProcessError for a file that was open at the fork."""
-        for db in self._connections:
-            with contextlib.suppress(OSError):
-                if path.samefile(db.filename):
-                    raise ProcessError(
-                        f"{path} was open when this process was forked: start a process that is to use the log by spawn, or open "
-                        "it after the fork only"
-                    )
+        with contextlib.suppress(OSError):
+            if _file_at(path) in self._inherited.values():
+                raise ProcessError(
+                    f"{path} was open when this process was forked: open it after the fork only, or start this process by spawn"
+                )
 
 
-_inherited = _Inherited()
-os.register_at_fork(after_in_child=_inherited.note)
+def _file_at(path: Path) -> tuple[int, int]:
+    """Return what no other file has while this one is open, wherever it is moved."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+_connections = _Connections()
+os.register_at_fork(after_in_child=_connections.note_fork)
+
+
+def open_file(path: Path, flags: int) -> apsw.Connection:
+    """Open a file of SQLite; `flags`: SQLite's own. Raises ProcessError in a child of a process that had it open at the fork, and
+    SQLite's errors."""
+    check_sqlite(apsw.sqlite_lib_version())
+    _connections.check(path)
+    db = apsw.Connection(str(path), flags=flags)
+    _connections.note(db, path)
+    db.set_busy_timeout(BUSY_TIMEOUT_MS)
+    return db
 
 
 def open_existing(path: Path, synchronous: Synchronous) -> apsw.Connection:
     """Open a file of SQLite as all of them are opened; a missing one is an error. It checkpoints by itself. `synchronous`: what its
     commits wait for. Raises ProcessError in a child of a process that had it open at the fork."""
-    check_sqlite(apsw.sqlite_lib_version())
-    _inherited.check(path)
     with translated(path):
-        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-        db.set_busy_timeout(BUSY_TIMEOUT_MS)
+        db = open_file(path, apsw.SQLITE_OPEN_READWRITE)
         # Else SQLite plans a query anew whenever another number is bound to its LIMIT, which takes twice as long as the query.
         db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         db.execute(f"PRAGMA synchronous={synchronous}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 from framehop import _core
 from framehop.errors import ClosedError
+from framehop.forks import HomeLock
 from framehop.log.embedded.context import LogContext
 from framehop.log.embedded.frame_fetcher import FrameFetcher
 from framehop.log.embedded.ownership import Ownership
@@ -57,7 +57,7 @@ class EmbeddedConsumer:
         self._closed = False
         self._woken = False
         self._frames_read = 0
-        self._commit_lock = threading.Lock()
+        self._commit_lock = HomeLock("this consumer of the log is")
         self._commit_db = connect(context.paths.index)
         self._fetcher = FrameFetcher(context)
         self._ownership = Ownership(context, group, member, start)
@@ -123,7 +123,7 @@ class EmbeddedConsumer:
         self._context.bell.ring()
 
     def close(self) -> None:
-        if self._context.home.left:
+        if self._commit_lock.left:
             return
         with self._commit_lock:
             if self._closed:
@@ -144,7 +144,7 @@ class EmbeddedConsumer:
         self.close()
 
     def _check_open(self) -> None:
-        self._context.home.check("this consumer of the log is")
+        self._commit_lock.check()
         if self._closed:
             raise ClosedError("this consumer of the log is closed")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ import apsw
 from framehop import _core
 from framehop.account import IngestAccount
 from framehop.errors import LogError
+from framehop.forks import HomeLock
 from framehop.handles import Handles
 from framehop.log.embedded.consumer import EmbeddedConsumer
 from framehop.log.embedded.context import LogContext
@@ -95,7 +95,7 @@ class EmbeddedLog:
             if self._copy is not None:
                 self._copy.close()
             raise
-        self._lock = threading.Lock()
+        self._lock = HomeLock(f"the log {self.url} is")
         self._handles = Handles(self.url)
 
     @property

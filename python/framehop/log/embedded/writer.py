@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
@@ -13,6 +12,7 @@ from typing import Self
 from framehop.account import IngestAccount
 from framehop.budgets import WRITER_CLOSE_S
 from framehop.errors import ClosedError, InvalidArgumentError, StreamBusyError
+from framehop.forks import HomeLock
 from framehop.log.embedded.append_commits import Committer
 from framehop.log.embedded.append_queue import AppendQueue, PassChange, PendingAccount, PendingFrame
 from framehop.log.embedded.context import LogContext
@@ -45,7 +45,7 @@ class EmbeddedWriter:
     def __init__(self, context: LogContext) -> None:
         self._context = context
         self._id = f"{os.getpid()}.{secrets.token_hex(6)}"
-        self._lock = threading.Lock()
+        self._lock = HomeLock("this writer of the log is")
         self._streams: dict[str, _Held] = {}
         self._closed = False
         with translated(context.paths.root):
@@ -124,6 +124,7 @@ class EmbeddedWriter:
         return state
 
     def close_stream(self, stream: str, timeout_s: float) -> bool:
+        self._lock.check()
         if not self._queue.wait_done_of(stream, timeout_s):
             return False
         with self._lock:
@@ -142,7 +143,7 @@ class EmbeddedWriter:
         return self._committer.stalled
 
     def close(self) -> None:
-        if self._context.home.left:
+        if self._lock.left:
             return
         with self._lock:
             if self._closed:
@@ -177,7 +178,6 @@ class EmbeddedWriter:
         return ended
 
     def _check_open(self) -> None:
-        self._context.home.check("this writer of the log is")
         if self._closed:
             raise ClosedError("this writer of the log is closed")
 

@@ -96,6 +96,8 @@ class KafkaLink:
         return why_silent(self._queue, self._causes, self._connection)
 
     def close(self) -> None:
+        if self._queue.lock.left:
+            return
         with self._queue.lock:
             if not self._queue.close():
                 return

@@ -6,7 +6,7 @@ import threading
 import time
 
 from framehop.errors import ClosedError, FramehopError, LogError
-from framehop.forks import Home
+from framehop.forks import HomeLock
 from framehop.log.kafka.producers import TICK_S
 from framehop.timing import Deadline
 from framehop.types import FrameKey
@@ -19,15 +19,15 @@ class SendQueue:
     """Counts those frames, bounds their bytes, and keeps the failure that ends the writer.
 
     It owns the writer's `lock`, which also guards the writer's streams. Hold it for every call; only `frames`
-    and `silent_since_s` need none.
+    and `silent_since_s` need none. In a child that this process forks it raises ProcessError.
     """
 
     def __init__(self, limit_bytes: int) -> None:
-        self.lock = threading.Lock()
+        self.lock = HomeLock("this writer of the log is")
         self._limit = limit_bytes
         self._low = limit_bytes - limit_bytes // 8  # a full queue wakes its waiters here, not at every acknowledgement
-        self._room = threading.Condition(self.lock)
-        self._quiet = threading.Condition(self.lock)  # notified when a stream, or all of them, are acknowledged
+        self._room = threading.Condition(self.lock.lock)
+        self._quiet = threading.Condition(self.lock.lock)  # notified when a stream, or all of them, are acknowledged
         self._bytes = 0
         self._frames = 0
         self._waiting = 0  # threads that wait for room
@@ -35,7 +35,6 @@ class SendQueue:
         self._failure: FramehopError | None = None
         self._too_large: tuple[int, FrameKey, FramehopError] | None = None
         self._closed = False
-        self._home = Home()
 
     # ---- what is under way
 
@@ -99,8 +98,7 @@ class SendQueue:
     # ---- the end
 
     def check(self) -> None:
-        """Raise ClosedError after `close`, or the failure, and ProcessError in a child that this process forks."""
-        self._home.check("this writer of the log is")
+        """Raise ClosedError after `close`, or the failure."""
         if self._closed:
             raise ClosedError("this writer of the log is closed")
         if self._failure is not None:
@@ -137,9 +135,7 @@ class SendQueue:
         return self._closed
 
     def close(self) -> bool:
-        """Take no more; False when it was closed before, and in a child that this process forks."""
-        if self._home.left:
-            return False
+        """Take no more; False when it was closed before."""
         was, self._closed = self._closed, True
         self._room.notify_all()
         self._quiet.notify_all()

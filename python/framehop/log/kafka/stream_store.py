@@ -19,7 +19,7 @@ from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.url import KafkaUrl
 from framehop.log.locks import FileLock, holder_of
 from framehop.log.source_rows import SOURCE_TABLES, add_origins, forget_origins, load_accounts, origins_of, save_account
-from framehop.log.sqlite import BUSY_TIMEOUT_MS, check_sqlite, row, rows, transaction, translated
+from framehop.log.sqlite import open_file, row, rows, transaction, translated
 
 FILE = "ingest.db"
 _TABLE = """
@@ -96,14 +96,13 @@ class StreamStore:
     """The rows of all streams. Use from one thread at a time."""
 
     def __init__(self, directory: Path, topic: str) -> None:
-        """Open the store. `topic`: where the streams lie that were written when a log had one topic for frames."""
-        check_sqlite(apsw.sqlite_lib_version())
+        """Open the store. `topic`: where the streams lie that were written when a log had one topic for frames. Raises LogError,
+        and ProcessError in a child of a process that had it open at the fork."""
         self._topic = topic
         self._directory = directory
         self._path = directory / FILE
         with translated(self._path):
-            self._db = apsw.Connection(str(self._path))
-            self._db.set_busy_timeout(BUSY_TIMEOUT_MS)
+            self._db = open_file(self._path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             rows(self._db, "PRAGMA journal_mode=WAL")
             rows(self._db, "PRAGMA synchronous=NORMAL")
             rows(self._db, _TABLE)

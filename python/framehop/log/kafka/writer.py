@@ -231,6 +231,8 @@ class KafkaWriter:
         return why_silent(self._queue, self._causes, self._connection)
 
     def close(self) -> None:
+        if self._lock.left:
+            return
         with self._lock:
             if not self._queue.close():
                 return

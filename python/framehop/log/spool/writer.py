@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from framehop.errors import (
     InvalidArgumentError,
     LogUnavailableError,
 )
+from framehop.forks import HomeLock
 from framehop.log.spool.allowance import Allowance
 from framehop.log.spool.behind import LogBehind, OpenLog
 from framehop.log.spool.drain import SpoolDrain
@@ -59,7 +59,7 @@ class SpoolingWriter:
         self._behind = behind
         self._streams = OpenStreams(behind.book())
         self._ways = Ways(self._streams.keep_account)
-        self._lock = threading.Lock()
+        self._lock = HomeLock("this writer of the log is")
         self._closed = False
         stores = Stores(self._ways, root, options, queue_bytes)
         try:
@@ -159,6 +159,7 @@ class SpoolingWriter:
 
     def close_stream(self, stream: str, timeout_s: float) -> bool:
         """Give `stream` up once all of it is in the log or on disk. What is on disk goes on into the log."""
+        self._lock.check()
         if self._streams.is_film(stream):
             closed = self._log_writer().close_stream(stream, timeout_s)
             if closed:
@@ -215,6 +216,7 @@ class SpoolingWriter:
         return self._opening.writer(self._behind.patience_s)
 
     def _check(self, passage: Passage | None = None) -> None:
+        self._lock.check()
         if self._closed:
             raise ClosedError("this writer of the log is closed")
         if self._opening.failure is not None:
@@ -264,6 +266,8 @@ class SpoolingWriter:
     # ---- the end
 
     def close(self) -> None:
+        if self._lock.left:
+            return
         with self._lock:
             if self._closed:
                 return
