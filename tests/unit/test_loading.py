@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import framehop
+
 HEAVY = {
     "apsw", "asyncio", "av", "confluent_kafka", "crc32c", "email", "http", "importlib.metadata", "numpy", "nvidia",
     "onnxruntime", "PIL", "rich", "ssl", "typer", "xml", "yaml", "zmq",
@@ -45,8 +47,11 @@ def loaded(program: str) -> set[str]:
 
 
 def test_nearly_nothing_is_loaded_before_a_command_can_be_interrupted_without_a_traceback() -> None:
-    program = "import importlib, sys; before = {*sys.modules}; import framehop.cli; print(*{*sys.modules} - before)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    """Without `site`, by which a build for development brings modules of its own."""
+    path = str(Path(framehop.__file__).parents[1])
+    program = f"import importlib, sys; sys.path.append({path!r}); before = {{*sys.modules}}"
+    program += "; import framehop.cli; print(*{*sys.modules} - before)"
+    done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True, timeout=60)
     interpreters = {"_interpreters", "_xxsubinterpreters"}
     assert set(done.stdout.split()) - interpreters == {"__future__", "framehop", "framehop.cli"}
 

@@ -223,11 +223,12 @@ def _break(monkeypatch: pytest.MonkeyPatch, call: str, name: str) -> None:
 def test_a_dead_writers_segment_that_the_disk_refuses_holds_up_no_other(
     log: EmbeddedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, call: str
 ) -> None:
-    for count in (2, 3):
-        with LogProcess(tmp_path) as child:
+    with LogProcess(tmp_path) as first, LogProcess(tmp_path) as second:
+        for child, count in ((first, 2), (second, 3)):
             child.call("open_stream", f"s{count}")
             child.call("append", 0, count)
-            child.kill()
+        second.kill()
+        first.kill()  # as the last: a writer that lives syncs what a dead one has left
     with monkeypatch.context() as disk:
         _break(disk, call, "1.seg")
         for _ in range(2):
