@@ -43,4 +43,4 @@ def test_a_directory_that_is_gone_is_named(tmp_path: Path) -> None:
     script = f'cd "{gone}" && rmdir "{gone}" && "$@"'
     done = shell(script, PROGRAM, "audit", "--log", "data")
     assert done.returncode == 1
-    assert "the current directory was removed" in done.stderr, done.stderr
+    assert "data lies in the current directory, which was removed" in done.stderr, done.stderr
