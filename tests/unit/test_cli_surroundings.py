@@ -37,10 +37,17 @@ def test_a_program_around_a_pipeline_gets_the_numbers_and_keeps_its_sys() -> Non
     assert shell('"$@" 2>&-', program).returncode == 12
 
 
-def test_a_directory_that_is_gone_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["audit", "--log", "data"], "data lies in the current directory, which was removed"),
+        (["ingest", "clip.mp4"], "the current directory was removed"),
+    ],
+)
+def test_a_directory_that_is_gone_is_named(tmp_path: Path, words: list[str], expected: str) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     script = f'cd "{gone}" && rmdir "{gone}" && "$@"'
-    done = shell(script, PROGRAM, "audit", "--log", "data")
+    done = shell(script, PROGRAM, *words, *([] if "--log" in words else ["--log", tmp_path / "log"]))
     assert done.returncode == 1
-    assert "data lies in the current directory, which was removed" in done.stderr, done.stderr
+    assert expected in done.stderr, done.stderr
