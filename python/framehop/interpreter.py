@@ -9,7 +9,7 @@ from pathlib import Path
 
 from framehop.errors import ProcessError
 
-# What `python -m` does, but the current directory is not looked in: a random.py that lies there is none of ours.
+# This does what `python -m` does, and does not look in the current directory: a random.py that lies there is none of ours.
 _RUN = (
     "import runpy, sys; module, more = sys.argv[1:3]; del sys.argv[1:3]; sys.path += filter(None, more.split(':')); "
     "runpy.run_module(module, run_name='__main__', alter_sys=True)"
