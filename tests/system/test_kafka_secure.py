@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from framehop import encode_jpeg
+from framehop.errors import LogAccessError
 from framehop.log import KafkaOptions, KafkaSecurity
 from framehop.log.kafka.kafka_log import KafkaLog
 from framehop.log.kafka.topics import TopicPlan
@@ -38,6 +39,15 @@ class Site:
 
     cluster: Cluster
     prefix: str
+
+    def opened(self, user: str, state_dir: Path, **options: Any) -> KafkaLog:
+        """Open the log in this process, as that user."""
+        security = KafkaSecurity(
+            username=user, password=self.password(user), ca=self.cluster.client()["ssl.ca.location"]
+        )
+        return KafkaLog(
+            self.settings(user)["url"], options=KafkaOptions(security=security, state_dir=str(state_dir), **options)
+        )
 
     def settings(self, user: str, *, mtls: bool = False) -> dict[str, Any]:
         """Return the user's settings as a configuration file has them, with the password in the environment."""
@@ -94,10 +104,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], *says: str) -> None:
 @pytest.fixture(scope="module")
 def site(secure_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     made = Site(secure_cluster, f"s-{uuid4().hex[:8]}")
-    client = secure_cluster.client()
-    security = KafkaSecurity(username="admin", password=made.password("admin"), ca=client["ssl.ca.location"])
-    options = KafkaOptions(security=security, state_dir=str(tmp_path_factory.mktemp("state")))
-    with KafkaLog(made.settings("admin")["url"], options=options) as log:
+    with made.opened("admin", tmp_path_factory.mktemp("state")) as log:
         log.create_topics(TopicPlan(partitions=2))
     with granted(secure_cluster, documented(made.prefix)):
         yield made
@@ -107,11 +114,8 @@ def site(secure_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> I
 def halls(secure_cluster: Cluster, tmp_path: Path) -> Iterator[Site]:
     """Its frames lie in topics by a template."""
     made = Site(secure_cluster, f"s-{uuid4().hex[:8]}")
-    client = secure_cluster.client()
-    security = KafkaSecurity(username="admin", password=made.password("admin"), ca=client["ssl.ca.location"])
     template = f"{made.prefix}-cams.{{site}}"
-    options = KafkaOptions(security=security, state_dir=str(tmp_path / "admin"), frames_topic=template)
-    with KafkaLog(made.settings("admin")["url"], options=options) as log:
+    with made.opened("admin", tmp_path / "admin", frames_topic=template) as log:
         log.create_topics(TopicPlan(partitions=2), frames=[f"{made.prefix}-cams.hall-3"])
     with granted(secure_cluster, documented(made.prefix)):
         yield made
@@ -240,10 +244,7 @@ def test_a_right_that_is_missing_is_named(
 ) -> None:
     """Grants a worker all rights but one, on a log of its own."""
     other = Site(secure_cluster, f"m-{uuid4().hex[:8]}")
-    client = secure_cluster.client()
-    security = KafkaSecurity(username="admin", password=other.password("admin"), ca=client["ssl.ca.location"])
-    options = KafkaOptions(security=security, state_dir=str(tmp_path))
-    with KafkaLog(other.settings("admin")["url"], options=options) as log:
+    with other.opened("admin", tmp_path) as log:
         log.create_topics(TopicPlan(partitions=1))
 
     def kept(binding: Any) -> bool:
@@ -264,6 +265,22 @@ def test_a_right_that_is_missing_is_named(
         settings["kafka"]["delivery"] = "exactly-once" if missing == "transactional" else "at-least-once"
         args = ("detect", "--model", model(house), "--until-idle", "0.5")
         assert_refused(other.framehop(house, "worker", *args, settings=settings), "uthorization failed", ACLS)
+
+
+def test_a_group_that_is_refused_is_named_at_each_look(secure_cluster: Cluster, tmp_path: Path, site: Site) -> None:
+    """Looks at a group twice without the right to it, and once with it."""
+    other = Site(secure_cluster, f"m-{uuid4().hex[:8]}")
+    with other.opened("admin", tmp_path) as log:
+        log.create_topics(TopicPlan(partitions=1))
+    bindings: list[Any] = documented(other.prefix)
+    of_groups = [binding for binding in bindings if binding.restype.name == "GROUP"]
+    others = [binding for binding in bindings if binding not in of_groups]
+    with granted(secure_cluster, others), other.opened("worker", tmp_path) as log:
+        for _ in range(2):
+            with pytest.raises(LogAccessError, match="Group authorization failed"):
+                log.committed("detect-main")
+        with granted(secure_cluster, of_groups):
+            assert log.committed("detect-main") == {}
 
 
 # ---------------------------------------------------------------- what can be wrong at the start

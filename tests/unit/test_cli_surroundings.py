@@ -48,6 +48,7 @@ def test_a_directory_that_is_gone_is_named(tmp_path: Path, words: list[str], exp
     gone = tmp_path / "gone"
     gone.mkdir()
     script = f'cd "{gone}" && rmdir "{gone}" && "$@"'
-    done = shell(script, PROGRAM, *words, *([] if "--log" in words else ["--log", tmp_path / "log"]))
+    log = [] if "--log" in words else ["--log", str(tmp_path / "log")]
+    done = shell(script, PROGRAM, *words, *log)
     assert done.returncode == 1
     assert expected in done.stderr, done.stderr

@@ -119,10 +119,8 @@ class GroupOffsets:
         self._connection = connection
         self._causes = Causes()
         config = without_group(settings(connection.url, connection.options, "offsets", self._causes))
-        with translated(connection.url, self._causes):
-            self._consumer = Consumer(
-                config | {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed"}
-            )
+        self._settings = config | {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed"}
+        self._consumer = self._make()
 
     def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the committed offset of each partition that has one."""
@@ -131,13 +129,18 @@ class GroupOffsets:
             return {}
         deadline = Deadline.after(REQUEST_S)
         while True:
+            consumer = self._consumer
             try:
                 with translated(self._connection.url, self._causes):
-                    return self._found(self._consumer.committed(wanted, timeout=GROUP_LOOK_S))
+                    return self._found(consumer.committed(wanted, timeout=GROUP_LOOK_S))
             except LogUnavailableError:
-                self._raise_cause()
+                self._raise_refusal(consumer)
                 if deadline.expired:
                     raise
+
+    def _make(self) -> Consumer:
+        with translated(self._connection.url, self._causes):
+            return Consumer(self._settings)
 
     def _found(self, answers: list[TopicPartition]) -> dict[Partition, int]:
         for answer in answers:
@@ -147,11 +150,13 @@ class GroupOffsets:
                 raise explain(answer.error, self._connection.url, answer.topic)
         return {from_client(answer): answer.offset for answer in answers if answer.offset >= 0}
 
-    def _raise_cause(self) -> None:
-        """Raise the reason for a time-out: a missing right to the group arrives as a message, while the call only times out."""
-        message = self._consumer.poll(0)
+    def _raise_refusal(self, consumer: Consumer) -> None:
+        """Raise the reason for a time-out if it is a missing right to the group. A consumer says so in one message only, so the
+        next look takes another one."""
+        message = consumer.poll(0)
         error = message.error() if message is not None else None
         if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            self._consumer = self._make()
             raise explain(error, self._connection.url)
 
     def close(self) -> None:
