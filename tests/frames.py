@@ -39,4 +39,4 @@ def record_of(
 
 
 def job_of(record: FrameRecord, **changes: Any) -> DecodeJob:
-    return DecodeJob(record=record, polled_us=1, **changes)
+    return DecodeJob(record=record, polled_us=record.meta.received_us, **changes)

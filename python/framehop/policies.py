@@ -31,9 +31,10 @@ _SEVERAL = re.compile(r"[,;+&\s]")
 class Policy:
     """A rule for what may be skipped of a stream. Every frame that is skipped has an event that says so.
 
-    `all`: nothing. `latest`: a frame once a newer one of its stream waits. `max_age_ms`: a frame that ingest had more than so many
-    milliseconds ago when its turn comes. `every_n`: all but every n-th frame, by seq. `fps`: what is more than so many frames per
-    second, by the time of capture. `key-frames-only`: what cannot be decoded by itself. `value`: the number, 0 if it has none.
+    `all`: nothing. `latest`: a frame once a newer one of its stream waits, or once it has waited for others too long to be in time.
+    `max_age_ms`: a frame that ingest had more than so many milliseconds ago when its turn comes. `every_n`: all but every n-th
+    frame, by seq. `fps`: what is more than so many frames per second, by the time of capture. `key-frames-only`: what cannot be
+    decoded by itself. `value`: the number, 0 if it has none.
     """
 
     kind: PolicyKind = "all"

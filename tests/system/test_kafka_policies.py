@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from framehop.ops.audit import AuditReport, audit
-from framehop.pipeline.worker.waiting import AHEAD
 from framehop.testing.synthetic import jpeg
 from tests.broker import Cluster
 from tests.system.harness import House
@@ -30,6 +29,7 @@ RULES = {  # by stream: its policy, and the reason of what is not looked at
 SLOW = [f"slow-{number}" for number in range(9)]
 SLOW_FPS, FAST_FPS = 4, 120
 JUDGED = 40  # frames of each slow camera
+SOME = 4  # turns that a slow camera may have missed by chance
 
 
 @pytest.fixture
@@ -118,5 +118,5 @@ def test_a_fast_camera_takes_no_turns_of_slow_ones(kafka: KafkaHouse) -> None:
     looked_at = Counter(event["stream"] for event in judged if event["outcome"] == "detected")
     assert looked_at["fast"] < 0.8 * frames["fast"], "there was no overload"
     for stream in SLOW:
-        assert looked_at[stream] >= 0.9 * min(frames[stream], looked_at["fast"]) - AHEAD, (frames, looked_at)
-    assert {event["reason"] for event in events if event["outcome"] == "skipped"} == {"not-newest"}
+        assert looked_at[stream] >= 0.9 * min(frames[stream], looked_at["fast"]) - SOME, (frames, looked_at)
+    assert {event["reason"] for event in events if event["outcome"] == "skipped"} <= {"not-newest", "too-old"}

@@ -13,7 +13,6 @@ import pytest
 
 import framehop
 from framehop import _core
-from framehop.pipeline.worker.waiting import AHEAD
 from framehop.testing.synthetic import jpeg
 from tests.clips import BITS, write_film
 from tests.system.audited import audit
@@ -24,6 +23,7 @@ from tests.tiny_model import write_columns_model, write_model
 from tests.waiting import until
 
 CAMERA = "testsrc:?size=160x120&rate="
+SOME = 4  # turns that a slow camera may have missed by chance
 
 
 def events(house: House) -> list[dict[str, Any]]:
@@ -59,8 +59,8 @@ def test_a_fast_camera_takes_no_turns_of_slow_ones(house: House) -> None:
     looked_at = Counter(event["stream"] for event in found if event["outcome"] == "detected")
     assert looked_at["fast"] < 0.8 * frames["fast"], "there was no overload"
     for stream in (f"slow-{k}" for k in range(9)):
-        assert looked_at[stream] >= 0.8 * min(frames[stream], looked_at["fast"]) - AHEAD, (frames, looked_at)
-    assert {event["reason"] for event in found if event["outcome"] == "skipped"} == {"not-newest"}
+        assert looked_at[stream] >= 0.8 * min(frames[stream], looked_at["fast"]) - SOME, (frames, looked_at)
+    assert {event["reason"] for event in found if event["outcome"] == "skipped"} <= {"not-newest", "too-old"}
 
 
 @pytest.mark.parametrize("point", ["decode.mid@3", "infer.mid@6"])

@@ -213,10 +213,10 @@ def test_under_latest_a_fast_camera_takes_nothing_from_nine_slow_ones(work: Work
     assert reasons(site) == {"not-newest"}
 
 
-def test_where_there_is_not_enough_for_all_each_gets_the_same(work: Work) -> None:
+def test_where_there_is_not_enough_for_all_each_gets_its_part(work: Work) -> None:
     site, _ = work(nine_and_one(), "latest", capacity=30)
     looked = Counter(event.stream for event in site.events if event.outcome == "detected")
-    assert min(looked.values()) >= 0.9 * 30 * 20 / 10, looked
+    assert min(looked.values()) >= 0.8 * 30 * 20 / 10, looked
     assert max(site.looked_us.values()) <= 500_000
 
 

@@ -80,30 +80,48 @@ def test_a_frame_from_the_future_is_not_too_old() -> None:
 def test_each_stream_has_one_turn_before_any_has_another() -> None:
     room = room_of("busy=max_age_ms=9000", "latest")
     put(room, *(frame(seq, "busy") for seq in range(20)), frame(0, "a", age_ms=3), frame(0, "b", age_ms=2))
-    assert [stream for stream, _, _ in jobs(room.turn(2, NOW_US))] == ["busy", "b"]
-    assert [stream for stream, _, _ in jobs(room.turn(1, NOW_US))] == ["a"]
+    assert [stream for stream, _, _ in jobs(room.turn(2, NOW_US))] == ["a", "b"]
+    assert [stream for stream, _, _ in jobs(room.turn(1, NOW_US))] == ["busy"]
     assert [stream for stream, _, _ in jobs(room.turn(2, NOW_US))] == ["busy", "busy"], "it is alone now"
 
 
-def test_frames_that_have_just_come_are_looked_at_before_those_that_grew_old() -> None:
-    room = room_of("latest")
-    put(room, frame(0, "old", age_ms=200), frame(0, "new"), frame(0, "middle", age_ms=100))
-    assert [stream for stream, _, _ in jobs(room.turn(1, NOW_US))] == ["new"]
-    put(room, frame(1, "new", age_ms=-10), frame(0, "newer", age_ms=9))
-    assert [stream for stream, _, _ in jobs(room.turn(4, NOW_US))] == ["newer", "new", "middle", "old"]
+def test_a_frame_that_was_passed_over_and_grew_old_makes_way_for_one_that_has_just_come() -> None:
+    room, soon_us = passed_over(2), NOW_US + waiting.FRESH_US + 1
+    put(room, frame(0, "new", age_ms=-40))
+    turn = room.turn(1, soon_us)
+    assert (jobs(turn), skipped(turn)) == ([("new", 0, "")], [(1, "too-old")])
+    assert room.is_empty
 
 
-def test_a_stream_whose_frames_always_come_just_now_gets_no_more_than_some_turns_ahead() -> None:
-    room = room_of("latest")
-    put(room, frame(0, "old", age_ms=200))
-    taken = []
-    for seq in range(waiting.AHEAD + 1):
-        put(room, frame(seq, "new"))
-        taken += [stream for stream, _, _ in jobs(room.turn(1, NOW_US))]
-    assert taken == ["new"] * waiting.AHEAD + ["old"]
+def test_a_frame_that_grew_old_is_looked_at_if_no_other_has_just_come() -> None:
+    assert jobs(passed_over(2).turn(1, NOW_US + 1_000_000)) == [("old", 1, "")]
 
 
-def test_who_comes_back_is_owed_no_more_than_some_turns_for_the_time_when_it_was_not_there() -> None:
+def test_a_frame_that_grew_old_competes_with_others_for_some_turns() -> None:
+    room = passed_over(1)
+    put(room, frame(0, "new", age_ms=-1000))
+    turn = room.turn(2, NOW_US + 1_000_000)
+    assert (sorted(jobs(turn)), skipped(turn)) == ([("new", 0, ""), ("old", 1, "")], [])
+
+
+def test_an_old_frame_of_another_policy_makes_no_way() -> None:
+    room = passed_over(2, "old=max_age_ms=9000")
+    put(room, frame(0, "new", age_ms=-1000))
+    turn = room.turn(2, NOW_US + 1_000_000)
+    assert (sorted(jobs(turn)), skipped(turn)) == ([("new", 0, ""), ("old", 1, "")], [])
+
+
+def passed_over(turns: int, *policies: str) -> WaitingRoom:
+    """A room with a frame of a stream that had a turn before, after that of so many others."""
+    room = room_of(*policies, "latest")
+    for seq, others in (0, 0), (1, turns):
+        put(room, frame(seq, "old"), *(frame(0, f"other-{k}", age_ms=1) for k in range(others)))
+        taken = jobs(room.turn(others or 1, NOW_US))
+        assert ("old" in {stream for stream, _, _ in taken}) == (seq == 0)
+    return room
+
+
+def test_who_comes_late_begins_as_the_one_that_had_the_least() -> None:
     room = room_of("latest")
     for seq in range(50):
         put(room, frame(seq, "a"), frame(seq, "b"))
@@ -113,8 +131,17 @@ def test_who_comes_back_is_owed_no_more_than_some_turns_for_the_time_when_it_was
     for seq in range(51, 81):
         taken += [stream for stream, _, _ in jobs(room.turn(1, NOW_US))]
         put(room, frame(seq, taken[-1]))
-    counts = Counter(taken)
-    assert max(counts.values()) == counts["c"] <= min(counts.values()) + waiting.AHEAD + 1
+    assert set(Counter(taken).values()) == {10}
+
+
+def test_who_was_not_there_is_owed_no_more_than_half_of_what_the_others_have_of_late() -> None:
+    room, taken = room_of("latest"), list[str]()
+    for seq in range(1000):
+        put(room, frame(seq, "a"), *([] if 200 <= seq < 900 else [frame(seq, "b")]))
+        taken += [stream for stream, _, _ in jobs(room.turn(1, NOW_US))]
+    assert taken[:200].count("b") == 100
+    ahead = next(k for k in range(100) if "a" in taken[900 + k : 902 + k])
+    assert 0 < ahead <= waiting.HALF_LIFE
 
 
 def looks_at(cameras: list[tuple[int, int]], *, in_a_second: int) -> dict[int, list[float]]:
@@ -129,7 +156,7 @@ def looks_at(cameras: list[tuple[int, int]], *, in_a_second: int) -> dict[int, l
     free_ms = 0.0
     for at_ms, camera, seq in sorted(due):
         while free_ms < at_ms:
-            for job in room.turn(1, NOW_US).jobs:
+            for job in room.turn(1, NOW_US + round(free_ms * 1000)).jobs:
                 meta = job.record.meta
                 ages_ms[int(meta.key.stream)].append(free_ms - (meta.received_us - NOW_US) / 1000)
             free_ms += 1000 / in_a_second
@@ -137,17 +164,19 @@ def looks_at(cameras: list[tuple[int, int]], *, in_a_second: int) -> dict[int, l
     return ages_ms
 
 
-def test_of_too_many_cameras_each_gets_the_same_and_most_of_it_in_time() -> None:
+def test_of_too_many_cameras_each_gets_about_the_same_and_most_of_it_in_time() -> None:
     looked = looks_at([(200, 37 * camera % 200) for camera in range(20)], in_a_second=70).values()
-    assert max(map(len, looked)) - min(map(len, looked)) <= waiting.AHEAD
+    assert min(map(len, looked)) >= 0.9 * max(map(len, looked))
     ages_ms = [age_ms for each in looked for age_ms in each]
+    assert len(ages_ms) >= 0.99 * 70 * 20
     assert sum(age_ms > 50 for age_ms in ages_ms) < 0.1 * len(ages_ms)
 
 
-def test_cameras_whose_frames_all_come_at_once_get_as_much_as_others() -> None:
+def test_cameras_whose_frames_all_come_at_once_get_not_much_less_than_half_of_what_others_get() -> None:
     phases_ms = [*(2 * camera for camera in range(12)), *(40 + 20 * camera for camera in range(8))]
     counts = [len(each) for each in looks_at([(200, phase_ms) for phase_ms in phases_ms], in_a_second=70).values()]
-    assert max(counts) - min(counts) <= waiting.AHEAD, counts
+    assert min(counts) >= 0.45 * max(counts), counts
+    assert sum(counts) >= 0.9 * 70 * 20
 
 
 SLOW_BESIDE_FAST = [(1000, 3), *((40, 7 * camera) for camera in range(5))]
@@ -161,7 +190,7 @@ def test_a_camera_that_sends_less_than_its_share_is_looked_at_soon() -> None:
 
 def test_a_camera_that_sends_little_gets_as_much_as_others_where_all_get_less() -> None:
     counts = [len(each) for each in looks_at(SLOW_BESIDE_FAST, in_a_second=4).values()]
-    assert max(counts) - counts[0] <= waiting.AHEAD
+    assert counts[0] >= 0.9 * max(counts)
 
 
 def test_a_film_comes_with_the_frames_that_its_wanted_one_may_need() -> None:

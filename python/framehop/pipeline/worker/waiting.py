@@ -6,6 +6,7 @@ their age or by what came after them; see `policies.Policy.waits`.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,8 +18,11 @@ from framehop.types import FrameMeta, Partition
 
 MOST_BYTES = 64 << 20  # encoded pictures that wait; from here on the log keeps the others
 OVERHEAD = 1024  # bytes of what is known of a frame: a film of a still view has pictures far smaller than that
-AHEAD = 4  # turns by which a stream may get ahead of another that waits
-FRESH_US = 40_000  # a frame of `latest` that is so much older than the newest one rather lets its stream wait for its next frame
+FRESH_US = 40_000  # a frame of `latest` that has waited for longer is late, and makes way for those that have just come
+CHANCES = 2  # but not before so many others had their turns
+HALF_LIFE = 64  # turns, of all streams, after which a turn counts half
+FORGOTTEN = 2.0**-7  # turns that count less than that in sum are forgotten
+OWED = -math.log2(0.9)  # who had a tenth less turns than the others keeps its late frame
 CATCH_UP = 64  # frames of a turn that are decoded but not looked at; more would hold up the frames that are looked at
 
 NOT_NEWEST = "not-newest"
@@ -39,17 +43,19 @@ class Turn:
 
 @dataclass(slots=True)
 class _Line:
-    """The frames of one stream that wait, in the order of the log. `had`: how many turns the stream has had. `latest`: whether it
-    has that policy. `wanted`: how many of its frames are to be looked at."""
+    """The frames of one stream that wait, in the order of the log. `latest`: whether it has that policy. `wanted`: how many of its
+    frames are to be looked at. `passed_over`: how many turns others had while its newest frame waited."""
 
-    had: int = 0
     latest: bool = False
     jobs: deque[DecodeJob] = field(default_factory=deque)
     wanted: int = 0
+    passed_over: int = 0
 
     def put(self, job: DecodeJob) -> None:
         self.jobs.append(job)
-        self.wanted += not job.unwanted
+        if not job.unwanted:
+            self.wanted += 1
+            self.passed_over = 0
 
     def refuse(self, place: int, reason: str) -> None:
         """Make a wanted frame an unwanted one."""
@@ -73,9 +79,12 @@ class _Line:
                 self.refuse(place, reason)
 
     @property
-    def next_received_us(self) -> int:
-        """The time at which ingest had the first wanted frame, of which there is one."""
-        return next(job.record.meta.received_us for job in self.jobs if not job.unwanted)
+    def first_wanted(self) -> DecodeJob:
+        """The first wanted frame, of which there is one."""
+        return next(job for job in self.jobs if not job.unwanted)
+
+    def is_late(self, now_us: int) -> bool:
+        return self.latest and self.passed_over >= CHANCES and now_us - self.first_wanted.polled_us > FRESH_US
 
     def take_wanted(self) -> list[DecodeJob]:
         """Take the first wanted frame and those before it; none if none is wanted."""
@@ -99,9 +108,7 @@ class WaitingRoom:
         """`inter_coded`: whether a frame's picture may need those before it."""
         self._policies, self._inter_coded = policies, inter_coded
         self._lines: dict[Key, _Line] = {}
-        # How many turns a stream has had; without those that have had no more than `_floor`.
-        self._turns: dict[Key, int] = {}
-        self._floor = 0  # who comes, or has had fewer, begins here: that is before those that have frames all the time
+        self._shares = _Shares()
         self._bytes = 0
 
     @property
@@ -120,8 +127,7 @@ class WaitingRoom:
         """Let a frame wait; return those that are skipped for it. The frames of a stream come in the order of the log."""
         key = _key(job)
         line = self._lines.setdefault(key, _Line())
-        if not line.wanted:
-            line.had = self._turns.get(key, self._floor)
+        self._shares.enter(key)
         line.latest = self._policy(key).kind == "latest"
         if line.latest and not job.unwanted:
             line.refuse_all(NOT_NEWEST)
@@ -130,18 +136,24 @@ class WaitingRoom:
         return self._passed(line)
 
     def turn(self, pictures: int, now_us: int, only: Collection[Partition] | None = None) -> Turn:
-        """Take out what is to be done now. `pictures`: how many frames may be looked at soon. Streams that had the fewest turns
-        come first, and of them those with the newest frames; see `_next`. `now_us`: the worker's wall clock. `only`: of these
+        """Take out what is to be done now. `pictures`: how many frames may be looked at soon. Streams that had the fewest turns of
+        late come first, and of them those with the oldest frames. `now_us`: the worker's wall clock. `only`: of these
         partitions, None for all."""
         turn = Turn(passed=self._expire(now_us))
         for _ in range(pictures):
-            key = self._next(only)
-            if key is None:
+            wanted = {
+                key: line for key, line in self._lines.items() if line.wanted and (only is None or key[0] in only)
+            }
+            if not wanted:
                 break
-            line = self._lines[key]
-            line.had += 1
-            self._turns[key] = line.had
-            turn.jobs.extend(line.take_wanted())
+            late = self._late(wanted, now_us)
+            key = self._next({key: line for key, line in wanted.items() if key not in late})
+            turn.jobs.extend(wanted[key].take_wanted())
+            for line in late.values():
+                line.refuse_all(TOO_OLD)
+                turn.passed.extend(self._passed(line))
+            for line in wanted.values():
+                line.passed_over += 1
         self._catch_up(turn, only)
         self._leave(turn)
         return turn
@@ -155,31 +167,24 @@ class WaitingRoom:
         were handed over count no more, as nobody else had any then."""
         for key in [key for key in self._lines if key[0] in partitions]:
             self._bytes -= sum(_size(job) for job in self._lines.pop(key).jobs)
-        self._turns = {key: had for key, had in self._turns.items() if key[0] not in partitions}
+        self._shares.forget(partitions)
 
-    def _next(self, only: Collection[Partition] | None) -> Key | None:
-        """Return the stream whose turn it is; None if no frame is wanted. Of streams with `latest` it is one whose frame has just
-        come, as an old one is late already, unless that would put the others too far behind."""
-        wanted = [
-            (line.had, line.next_received_us, key)
-            for key, line in self._lines.items()
-            if line.wanted and (only is None or key[0] in only)
-        ]
-        if not wanted:
-            return None
-        least = min(had for had, _, _ in wanted)
-        if only is None:
-            self._forget_turns(least)
-        near = [each for each in wanted if each[0] < least + AHEAD]
-        fresh_us = max(received_us for _, received_us, _ in wanted) - FRESH_US
-        fresh = [each for each in near if each[1] >= fresh_us or not self._lines[each[2]].latest]
-        return max(fresh or near, key=lambda each: (-each[0], each[1]))[2]
+    def _next(self, lines: Mapping[Key, _Line]) -> Key:
+        """Give one of the streams its turn."""
 
-    def _forget_turns(self, least: int) -> None:
-        """Forget who has had so few turns that it comes before all who wait, whatever it was: more than that it is not owed."""
-        if least - AHEAD > self._floor:
-            self._floor = least - AHEAD
-            self._turns = {key: had for key, had in self._turns.items() if had > self._floor}
+        def place(key: Key) -> tuple[float, int]:
+            return self._shares.of(key), lines[key].first_wanted.record.meta.received_us
+
+        key = min(lines, key=place)
+        self._shares.add_turn(key)
+        return key
+
+    def _late(self, lines: Mapping[Key, _Line], now_us: int) -> dict[Key, _Line]:
+        """Return the streams whose frame makes way for those that have just come: it would be late, and while it waits, it holds
+        back the events of frames behind it in the log. A stream that had less than those others keeps its frame."""
+        late = {key: line for key, line in lines.items() if line.is_late(now_us)}
+        others = [self._shares.of(key) for key in lines if key not in late] if late else []
+        return {key: line for key, line in late.items() if others and self._shares.of(key) > min(others) - OWED}
 
     def _expire(self, now_us: int) -> list[Passed]:
         passed: list[Passed] = []
@@ -215,6 +220,36 @@ class WaitingRoom:
 
     def _policy(self, key: Key) -> Policy:
         return self._policies.of(key[1])
+
+
+class _Shares:
+    """Numbers that order streams by the turns that they had of late: a turn counts half after HALF_LIFE more, whoever has those. So
+    a stream that was not there is owed little, and one whose frames always come at a bad moment soon comes first.
+
+    A number is the logarithm of a sum in which old turns count 1 and new ones count more, so it stays while others have turns."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Key, float] = {}
+        self._turns = 0
+
+    def of(self, key: Key) -> float:
+        return self._numbers.get(key, -math.inf)
+
+    def enter(self, key: Key) -> None:
+        """Let a stream that is not known, or was forgotten, begin as the one that had the least."""
+        if key not in self._numbers:
+            self._numbers[key] = min(self._numbers.values(), default=-math.inf)
+
+    def add_turn(self, key: Key) -> None:
+        self._turns += 1
+        now = self._turns / HALF_LIFE
+        self._numbers[key] = now + math.log2(2 ** (self.of(key) - now) + 1)
+        if self._turns % HALF_LIFE == 0:
+            least = now + math.log2(FORGOTTEN)
+            self._numbers = {key: number for key, number in self._numbers.items() if number > least}
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        self._numbers = {key: number for key, number in self._numbers.items() if key[0] not in partitions}
 
 
 def _size(job: DecodeJob) -> int:
