@@ -100,7 +100,7 @@ def received(event: dict[str, Any]) -> datetime:
 
 def test_a_fast_camera_takes_no_turns_of_slow_ones(kafka: KafkaHouse) -> None:
     """There are more frames than the network can look at. Whatever this machine manages, a slow camera gets all it needs, or as
-    much as the fast one but for some turns."""
+    much as two thirds of what the fast one gets, but for some turns."""
     cameras = [f"{stream}=testsrc:?size=160x120&rate={SLOW_FPS}" for stream in SLOW]
     cameras.append(f"fast=testsrc:?size=160x120&rate={FAST_FPS}")
     words = ["--policy", "latest", "--lanes", "1", "--max-batch", "1"]
@@ -118,5 +118,5 @@ def test_a_fast_camera_takes_no_turns_of_slow_ones(kafka: KafkaHouse) -> None:
     looked_at = Counter(event["stream"] for event in judged if event["outcome"] == "detected")
     assert looked_at["fast"] < 0.8 * frames["fast"], "there was no overload"
     for stream in SLOW:
-        assert looked_at[stream] >= 0.9 * min(frames[stream], looked_at["fast"]) - SOME, (frames, looked_at)
+        assert looked_at[stream] >= 0.6 * min(frames[stream], looked_at["fast"]) - SOME, (frames, looked_at)
     assert {event["reason"] for event in events if event["outcome"] == "skipped"} <= {"not-newest", "too-old"}

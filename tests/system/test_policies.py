@@ -45,7 +45,7 @@ def by_reason(house: House) -> Counter[str]:
 
 def test_a_fast_camera_takes_no_turns_of_slow_ones(house: House) -> None:
     """There are more frames than the network can look at. Whatever this machine manages, a slow camera gets all it needs, or as
-    much as the fast one but for some turns."""
+    much as two thirds of what the fast one gets, but for some turns."""
     cameras = [f"slow-{k}={CAMERA}5" for k in range(9)] + [f"fast={CAMERA}150"]
     running = house.start("run", *cameras, "--log", house.log, "--policy", "latest", "--lanes", "1", "--max-batch", "1")
     until(lambda: Counter(event["stream"] for event in events(house))["fast"] > 1000, "a while of overload", 120)
@@ -59,7 +59,7 @@ def test_a_fast_camera_takes_no_turns_of_slow_ones(house: House) -> None:
     looked_at = Counter(event["stream"] for event in found if event["outcome"] == "detected")
     assert looked_at["fast"] < 0.8 * frames["fast"], "there was no overload"
     for stream in (f"slow-{k}" for k in range(9)):
-        assert looked_at[stream] >= 0.8 * min(frames[stream], looked_at["fast"]) - SOME, (frames, looked_at)
+        assert looked_at[stream] >= 0.6 * min(frames[stream], looked_at["fast"]) - SOME, (frames, looked_at)
     assert {event["reason"] for event in found if event["outcome"] == "skipped"} <= {"not-newest", "too-old"}
 
 

@@ -175,7 +175,7 @@ def test_of_too_many_cameras_each_gets_about_the_same_and_most_of_it_in_time() -
 def test_cameras_whose_frames_all_come_at_once_get_not_much_less_than_half_of_what_others_get() -> None:
     phases_ms = [*(2 * camera for camera in range(12)), *(40 + 20 * camera for camera in range(8))]
     counts = [len(each) for each in looks_at([(200, phase_ms) for phase_ms in phases_ms], in_a_second=70).values()]
-    assert min(counts) >= 0.45 * max(counts), counts
+    assert min(counts) >= 0.4 * max(counts), counts
     assert sum(counts) >= 0.9 * 70 * 20
 
 

@@ -22,7 +22,7 @@ FRESH_US = 40_000  # a frame of `latest` that has waited for longer is late, and
 CHANCES = 2  # but not before so many others had their turns
 HALF_LIFE = 64  # turns, of all streams, after which a turn counts half
 FORGOTTEN = 2.0**-7  # turns that count less than that in sum are forgotten
-OWED = -math.log2(0.9)  # who had a tenth less turns than the others keeps its late frame
+OWED = math.log2(1.5)  # who had two thirds of another's turns, or less, keeps its late frame
 CATCH_UP = 64  # frames of a turn that are decoded but not looked at; more would hold up the frames that are looked at
 
 NOT_NEWEST = "not-newest"
@@ -181,10 +181,10 @@ class WaitingRoom:
 
     def _late(self, lines: Mapping[Key, _Line], now_us: int) -> dict[Key, _Line]:
         """Return the streams whose frame makes way for those that have just come: it would be late, and while it waits, it holds
-        back the events of frames behind it in the log. A stream that had less than those others keeps its frame."""
+        back the events of frames behind it in the log. A stream that had much less than one of those keeps its frame."""
         late = {key: line for key, line in lines.items() if line.is_late(now_us)}
         others = [self._shares.of(key) for key in lines if key not in late] if late else []
-        return {key: line for key, line in late.items() if others and self._shares.of(key) > min(others) - OWED}
+        return {key: line for key, line in late.items() if others and self._shares.of(key) > max(others) - OWED}
 
     def _expire(self, now_us: int) -> list[Passed]:
         passed: list[Passed] = []
