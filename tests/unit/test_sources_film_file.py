@@ -16,6 +16,8 @@ from framehop.errors import CorruptPictureError, SourceError
 from framehop.protocols import LeavesOut, Picture, Source
 from framehop.sources import SourceOptions, parse_source
 from framehop.sources.announced import NO_END
+from framehop.sources.boxes import boxes_in
+from framehop.sources.cut_off import CUT_OFF
 from framehop.sources.film import Codec
 from framehop.sources.units import MOST_SETS, bounded_sets
 from tests.clips import encrypted, write_film
@@ -151,3 +153,55 @@ def test_a_unit_of_which_a_part_was_lost_on_the_way_is_one_that_failed(tmp_path:
     assert len(pictures) == 20
     failed = {seq: picture.error for seq, picture in enumerate(pictures) if picture.error}
     assert failed == dict.fromkeys([9, 10], "corrupt_picture: film.ts: a part of it was lost on the way")
+
+
+def in_fragments(path: Path) -> tuple[Path, list[int]]:
+    """Write a film of six fragments of ten pictures, as recorders write that may lose their power; return where its boxes begin."""
+    fragmented = {"movflags": "frag_keyframe+empty_moov"}
+    with (
+        av.open(str(write_film(path.with_suffix(".mov"), 60, bframes=3))) as film,
+        av.open(str(path), "w", options=fragmented) as target,
+    ):
+        video = target.add_stream_from_template(film.streams.video[0])
+        for packet in film.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                target.mux(packet)
+    with path.open("rb") as file:
+        return path, [
+            end - size for kind, size, end in boxes_in(file, path.stat().st_size) if kind in {b"moof", b"mdat"}
+        ]
+
+
+@pytest.mark.parametrize("codec", WAYS)
+@pytest.mark.parametrize("box", range(3, 12))
+def test_a_film_of_fragments_gives_what_it_has_and_says_that_it_is_cut_off(
+    tmp_path: Path, codec: Codec, box: int
+) -> None:
+    """FFmpeg looks through all fragments first, and refuses the film for the last one."""
+    path, begins = in_fragments(tmp_path / "film.mp4")
+    path.write_bytes(path.read_bytes()[: begins[box] + 40])
+    source = opened(path, codec)
+    pictures, left = read(source)
+    whole = box // 2 * 10
+    assert whole <= len(pictures) <= whole + 2 * (box % 2)
+    assert not any(picture.error for picture in pictures[:whole])
+    assert next(entry for entry in left if entry.reason == CUT_OFF).names == ("film.mp4",)
+    assert [entry.count for entry in left if entry.reason == CUT_OFF] == [1]
+
+
+def test_a_film_of_fragments_without_any_of_its_tables_for_seeking_lacks_nothing(tmp_path: Path) -> None:
+    path, _ = in_fragments(tmp_path / "film.mp4")
+    path.write_bytes(path.read_bytes()[:-40])
+    pictures, left = read(opened(path))
+    assert (len(pictures), list(left)) == (60, [])
+
+
+def test_a_few_pictures_that_a_matroska_film_lacks_are_told_by_its_size(tmp_path: Path) -> None:
+    """Its length is no proof of so few, as it is rounded."""
+    path = write_film(tmp_path / "film.mkv", 100)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"\x1cS\xbbk") - 40])  # in front of its cues
+    pictures, left = read(opened(path))
+    assert 90 < len(pictures) < 100
+    assert [(entry.reason, entry.count) for entry in left] == [(CUT_OFF, 1)]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from framehop.account import LeftOut
 from framehop.sources.announced import AnnouncedLength
-from framehop.sources.container import InputContainer, Packet, VideoStream, open_video, packets_of
+from framehop.sources.container import InputContainer, Packet, VideoStream, open_video
+from framehop.sources.cut_off import CUT_OFF, is_cut_off
+from framehop.sources.film_packets import packets_of
 from framehop.sources.identity import shown, version_of
 from framehop.sources.left_out import ABSENT, Tally
 
@@ -53,6 +55,8 @@ class FilmFile:
             yield packet
         if (absent := length.absent()) is not None:
             self._tally.add(absent.reason, f"{self._name}, {absent.seconds:.1f} s")
+        elif not video.frames and is_cut_off(self._path):  # pictures that an index announces are counted one by one
+            self._tally.add(CUT_OFF, self._name)
 
     def _over(self, announced: int, seen: int) -> None:
         """Note the end of a pass: how many pictures the file's index announces, and how many came or were counted already."""
