@@ -19,8 +19,9 @@ from framehop.sources.announced import NO_END
 from framehop.sources.boxes import boxes_in
 from framehop.sources.cut_off import CUT_OFF
 from framehop.sources.film import Codec
+from framehop.sources.left_out import TRIMMED
 from framehop.sources.units import MOST_SETS, bounded_sets
-from tests.clips import encrypted, write_film
+from tests.clips import encrypted, remuxed, trimmed, write_film
 from tests.jpeg_films import SHADES, film_of
 
 WAYS: list[Codec] = ["auto", "jpeg"]  # passed through where this build can, and decoded
@@ -157,16 +158,7 @@ def test_a_unit_of_which_a_part_was_lost_on_the_way_is_one_that_failed(tmp_path:
 
 def in_fragments(path: Path) -> tuple[Path, list[int]]:
     """Write a film of six fragments of ten pictures, as recorders write that may lose their power; return where its boxes begin."""
-    fragmented = {"movflags": "frag_keyframe+empty_moov"}
-    with (
-        av.open(str(write_film(path.with_suffix(".mov"), 60, bframes=3))) as film,
-        av.open(str(path), "w", options=fragmented) as target,
-    ):
-        video = target.add_stream_from_template(film.streams.video[0])
-        for packet in film.demux(video=0):
-            if packet.dts is not None:
-                packet.stream = video
-                target.mux(packet)
+    remuxed(write_film(path.with_suffix(".mov"), 60, bframes=3), path, movflags="frag_keyframe+empty_moov")
     with path.open("rb") as file:
         return path, [
             end - size for kind, size, end in boxes_in(file, path.stat().st_size) if kind in {b"moof", b"mdat"}
@@ -205,3 +197,18 @@ def test_a_few_pictures_that_a_matroska_film_lacks_are_told_by_its_size(tmp_path
     pictures, left = read(opened(path))
     assert 90 < len(pictures) < 100
     assert [(entry.reason, entry.count) for entry in left] == [(CUT_OFF, 1)]
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mov"])
+@pytest.mark.parametrize(
+    ("codec", "bframes", "cut", "given"),
+    [("auto", 3, 24, 40), ("auto", 0, 4, 60), ("jpeg", 3, 24, 36), ("jpeg", 0, 4, 56)],
+)
+def test_what_an_edit_list_cuts_away_is_not_said_to_lack(
+    tmp_path: Path, name: str, codec: Codec, bframes: int, cut: int, given: int
+) -> None:
+    """A phone trims a film so. As it is, all goes into the log from the key frame in front of what is shown."""
+    path = trimmed(write_film(tmp_path / "whole.mp4", 60, bframes=bframes), tmp_path / name, cut)
+    pictures, left = read(opened(path, codec))
+    assert len(pictures) == given
+    assert [(entry.reason, entry.count) for entry in left] == ([(TRIMMED, 60 - given)] if given < 60 else [])

@@ -72,6 +72,7 @@ __all__ = [
     "read_alone",
     "reason_of",
     "shape_in",
+    "trimmed_of",
 ]
 
 # A hostile file may be a playlist that names other files or hosts, so only containers with their own pictures are opened.
@@ -257,6 +258,13 @@ def is_encrypted(packet: Packet[VideoStream]) -> bool:
 def has_sides(packet: Packet[VideoStream]) -> bool:
     """Return whether a packet has side data of any kind. To ask for one kind costs six times as much."""
     return next(packet.iter_sidedata(), None) is not None
+
+
+def trimmed_of(container: InputContainer, video: VideoStream) -> int:
+    """Return how many pictures an mp4 or mov has of which FFmpeg gives no packet, since an edit list cuts them away, as where a
+    phone trims a film without encoding it anew."""
+    entries = len(video.index_entries) if dates_packets(container) else 0
+    return max(0, video.frames - entries) if entries else 0
 
 
 def announced_end_us(container: InputContainer, video: VideoStream) -> int:
