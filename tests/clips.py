@@ -59,6 +59,22 @@ def write_film(
     return path
 
 
+def trimmed(film: Path, path: Path, cut: int) -> Path:
+    """Write a film of 25 pictures per second as phones trim one: an edit list cuts away its first `cut` pictures, which stay."""
+    with (
+        av.open(str(film)) as source,
+        av.open(str(path), "w", container_options={"avoid_negative_ts": "disabled"}) as target,
+    ):
+        video = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None and packet.pts is not None:
+                packet.stream = video
+                steps = round(cut / 25 / packet.time_base)
+                packet.pts, packet.dts = packet.pts - steps, packet.dts - steps
+                target.mux(packet)
+    return path
+
+
 def write_changing(path: Path, sizes: Sequence[tuple[int, int]], count: int) -> Path:
     """Write an MPEG transport stream whose pictures change their size in mid-stream: `count` of each size, numbered on. `sizes`:
     multiples of SIZE."""

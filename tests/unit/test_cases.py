@@ -82,6 +82,16 @@ def test_16_bits_are_scaled_and_not_cut_off(tmp_path: Path) -> None:
         assert is_like(pixels_of(path), np.repeat((ramp // 257).astype(np.uint8)[..., None], 3, axis=2), 2.0)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_grey_of_which_0_is_white_is_no_negative(tmp_path: Path, kind: type[np.uint8] | type[np.uint16]) -> None:
+    ramp = np.linspace(0, np.iinfo(kind).max, 64 * 48).astype(kind).reshape(48, 64)
+    path = saved(tmp_path / "ramp.tif", Image.fromarray(ramp))
+    meaning = b"\x06\x01\x03\0\1\0\0\0"  # the tag 262, one short number
+    path.write_bytes(path.read_bytes().replace(meaning + b"\1", meaning + b"\0"))
+    white_first = np.linspace(255, 0, 64 * 48).astype(np.uint8).reshape(48, 64)
+    assert is_like(pixels_of(path), np.repeat(white_first[..., None], 3, axis=2), 2.0)
+
+
 def test_what_has_no_stated_range_is_refused_with_a_reason(tmp_path: Path) -> None:
     for name, values in {
         "f.tif": np.full((8, 8), 0.5, np.float32),

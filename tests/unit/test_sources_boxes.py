@@ -16,7 +16,7 @@ CASES = Path(__file__).resolve().parents[1] / "cases"
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov"])
-@pytest.mark.parametrize("kept", [0.2, 0.6, 0.95])
+@pytest.mark.parametrize("kept", [0.2, 0.6, 0.7, 0.95])
 def test_a_film_without_its_index_is_told_as_one(tmp_path: Path, suffix: str, kept: float) -> None:
     film = write_film(tmp_path / f"gate.{suffix}", 25)
     whole = film.read_bytes()

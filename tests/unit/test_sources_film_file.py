@@ -16,9 +16,12 @@ from framehop.errors import CorruptPictureError, SourceError
 from framehop.protocols import LeavesOut, Picture, Source
 from framehop.sources import SourceOptions, parse_source
 from framehop.sources.announced import NO_END
+from framehop.sources.boxes import boxes_in
+from framehop.sources.cut_off import CUT_OFF
 from framehop.sources.film import Codec
+from framehop.sources.left_out import TRIMMED
 from framehop.sources.units import MOST_SETS, bounded_sets
-from tests.clips import encrypted, write_film
+from tests.clips import encrypted, remuxed, trimmed, write_film
 from tests.jpeg_films import SHADES, film_of
 
 WAYS: list[Codec] = ["auto", "jpeg"]  # passed through where this build can, and decoded
@@ -151,3 +154,61 @@ def test_a_unit_of_which_a_part_was_lost_on_the_way_is_one_that_failed(tmp_path:
     assert len(pictures) == 20
     failed = {seq: picture.error for seq, picture in enumerate(pictures) if picture.error}
     assert failed == dict.fromkeys([9, 10], "corrupt_picture: film.ts: a part of it was lost on the way")
+
+
+def in_fragments(path: Path) -> tuple[Path, list[int]]:
+    """Write a film of six fragments of ten pictures, as recorders write that may lose their power; return where its boxes begin."""
+    remuxed(write_film(path.with_suffix(".mov"), 60, bframes=3), path, movflags="frag_keyframe+empty_moov")
+    with path.open("rb") as file:
+        return path, [
+            end - size for kind, size, end in boxes_in(file, path.stat().st_size) if kind in {b"moof", b"mdat"}
+        ]
+
+
+@pytest.mark.parametrize("codec", WAYS)
+@pytest.mark.parametrize("box", range(3, 12))
+def test_a_film_of_fragments_gives_what_it_has_and_says_that_it_is_cut_off(
+    tmp_path: Path, codec: Codec, box: int
+) -> None:
+    """FFmpeg looks through all fragments first, and refuses the film for the last one."""
+    path, begins = in_fragments(tmp_path / "film.mp4")
+    path.write_bytes(path.read_bytes()[: begins[box] + 40])
+    source = opened(path, codec)
+    pictures, left = read(source)
+    whole = box // 2 * 10
+    assert whole <= len(pictures) <= whole + 2 * (box % 2)
+    assert not any(picture.error for picture in pictures[:whole])
+    assert next(entry for entry in left if entry.reason == CUT_OFF).names == ("film.mp4",)
+    assert [entry.count for entry in left if entry.reason == CUT_OFF] == [1]
+
+
+def test_a_film_of_fragments_without_any_of_its_tables_for_seeking_lacks_nothing(tmp_path: Path) -> None:
+    path, _ = in_fragments(tmp_path / "film.mp4")
+    path.write_bytes(path.read_bytes()[:-40])
+    pictures, left = read(opened(path))
+    assert (len(pictures), list(left)) == (60, [])
+
+
+def test_a_few_pictures_that_a_matroska_film_lacks_are_told_by_its_size(tmp_path: Path) -> None:
+    """Its length is no proof of so few, as it is rounded."""
+    path = write_film(tmp_path / "film.mkv", 100)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"\x1cS\xbbk") - 40])  # in front of its cues
+    pictures, left = read(opened(path))
+    assert 90 < len(pictures) < 100
+    assert [(entry.reason, entry.count) for entry in left] == [(CUT_OFF, 1)]
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mov"])
+@pytest.mark.parametrize(
+    ("codec", "bframes", "cut", "given"),
+    [("auto", 3, 24, 40), ("auto", 0, 4, 60), ("jpeg", 3, 24, 36), ("jpeg", 0, 4, 56)],
+)
+def test_what_an_edit_list_cuts_away_is_not_said_to_lack(
+    tmp_path: Path, name: str, codec: Codec, bframes: int, cut: int, given: int
+) -> None:
+    """A phone trims a film so. As it is, all goes into the log from the key frame in front of what is shown."""
+    path = trimmed(write_film(tmp_path / "whole.mp4", 60, bframes=bframes), tmp_path / name, cut)
+    pictures, left = read(opened(path, codec))
+    assert len(pictures) == given
+    assert [(entry.reason, entry.count) for entry in left] == ([(TRIMMED, 60 - given)] if given < 60 else [])

@@ -37,19 +37,23 @@ def _boxes_of(path: Path) -> list[tuple[bytes, bool]]:
         if not path.is_file():  # to open a named pipe would wait for its other end
             return []
         with path.open("rb") as file:
-            return list(islice(_boxes(file, path.stat().st_size), _MOST))
+            file_bytes = path.stat().st_size
+            boxes = islice(boxes_in(file, file_bytes), _MOST)
+            return [(kind, size >= 8 and end <= file_bytes) for kind, size, end in boxes]
     except OSError:
         return []
 
 
-def _boxes(file: BinaryIO, file_bytes: int) -> Iterator[tuple[bytes, bool]]:
-    start = 0
+def boxes_in(file: BinaryIO, file_bytes: int) -> Iterator[tuple[bytes, int, int]]:
+    """Iterate over the kinds of a file's boxes with their sizes, and where they end. The last one may end behind the file, or have
+    a size that is none."""
+    end = 0
     while len(head := file.read(16)) >= 8:
         size = int.from_bytes(head[:4])
         if size == 1:
             size = int.from_bytes(head[8:])
-        start += size
-        yield head[4:8], size >= 8 and start <= file_bytes
-        if size < 8 or start > file_bytes:  # 0: up to the end of the file
+        end += size
+        yield head[4:8], size, end
+        if size < 8 or end > file_bytes:  # 0: up to the end of the file
             return
-        file.seek(start)
+        file.seek(end)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +14,7 @@ from framehop.installing import install
 from framehop.sources.allocations import bound_allocations
 from framehop.sources.boxes import NO_INDEX, lacks_index
 from framehop.sources.codec_name import codec_in
+from framehop.sources.cut_off import is_cut_off
 from framehop.sources.identity import shown
 from framehop.sources.raster import MAX_PIXELS
 from framehop.sources.understood import UNDERSTOOD
@@ -68,12 +68,11 @@ __all__ = [
     "microseconds",
     "open_address",
     "open_video",
-    "packets_of",
     "rate_of",
     "read_alone",
     "reason_of",
-    "refuse_encrypted",
     "shape_in",
+    "trimmed_of",
 ]
 
 # A hostile file may be a playlist that names other files or hosts, so only containers with their own pictures are opened.
@@ -99,7 +98,7 @@ def open_video(
     _refuse_pipe(path)
     options = {"format_whitelist": FILE_FORMATS, "protocol_whitelist": "file"} | (_UNDECODED if only_packets else {})
     try:
-        container = av.open(f"file:{path.absolute()}", options=options, **_TAGS)
+        container = _opened(path, options)
     except Exception as error:  # a demuxer may raise anything for a hostile file
         if lacks_memory(error):
             raise
@@ -112,6 +111,21 @@ def open_video(
     except BaseException:
         container.close()
         raise
+
+
+def _opened(path: Path, options: dict[str, str]) -> InputContainer:
+    """Open a file, and one of fragments also where its recording broke off: FFmpeg looks through all of them at first, and gives up
+    at one that is not whole. Raises what FFmpeg's binding raises."""
+    url = f"file:{path.absolute()}"
+    container: InputContainer
+    try:
+        container = av.open(url, options=options, **_TAGS)
+        return container
+    except FFmpegError as error:
+        if lacks_memory(error) or lacks_index(path) or not is_cut_off(path):
+            raise
+    container = av.open(url, options=options | {"fflags": "+ignidx"}, **_TAGS)  # fragment by fragment
+    return container
 
 
 def _refuse_pipe(path: Path) -> None:
@@ -156,9 +170,12 @@ def shape_in(codec: str, unit: bytes) -> tuple[int, int, float]:
 
 
 def _checked(container: InputContainer, path: Path, threads: int, max_pixels: int) -> InputContainer:
-    if not container.streams.video:
+    videos = container.streams.video
+    if (not videos or videos[0].codec_context is None) and lacks_index(path):  # FFmpeg takes a part of it for the whole
+        raise SourceError(f"cannot open {shown(path)} as video: {NO_INDEX}")
+    if not videos:
         raise SourceError(f"{shown(path)} has no video stream; give a file with pictures in it")
-    video = container.streams.video[0]
+    video = videos[0]
     if video.codec_context is None:
         raise SourceError(
             f"{shown(path)} is encoded with {_codec(path)}, for which there is no decoder here: convert it to H.264"
@@ -233,27 +250,6 @@ def read_alone(container: InputContainer, video: VideoStream) -> None:
         stream.discard = kinds.default if stream.index == video.index else kinds.all
 
 
-def packets_of(container: InputContainer, video: VideoStream, path: Path) -> Iterator[Packet[VideoStream]]:
-    """Iterate over the packets of a film, with an empty one at its end. Raises SourceError when the film breaks off, and for one
-    that is encrypted: what would be decoded of it is noise."""
-    packets = container.demux(video)
-    while True:
-        try:
-            packet = next(packets, None)
-        except FFmpegError as error:
-            raise SourceError(f"{shown(path)} cannot be read any further: {reason_of(error)}") from error
-        if packet is None:
-            return
-        refuse_encrypted(packet, path)
-        yield packet
-
-
-def refuse_encrypted(packet: Packet[VideoStream], path: Path) -> None:
-    """Raise SourceError if a film's packet is encrypted."""
-    if is_encrypted(packet):
-        raise SourceError(f"{shown(path)} is encrypted (DRM), and its key is not known here: give a copy that is not")
-
-
 def is_encrypted(packet: Packet[VideoStream]) -> bool:
     """Return whether the container says that a packet's bytes are encrypted."""
     return has_sides(packet) and packet.has_sidedata("encryption_info")
@@ -262,6 +258,13 @@ def is_encrypted(packet: Packet[VideoStream]) -> bool:
 def has_sides(packet: Packet[VideoStream]) -> bool:
     """Return whether a packet has side data of any kind. To ask for one kind costs six times as much."""
     return next(packet.iter_sidedata(), None) is not None
+
+
+def trimmed_of(container: InputContainer, video: VideoStream) -> int:
+    """Return how many pictures an mp4 or mov has of which FFmpeg gives no packet, since an edit list cuts them away, as where a
+    phone trims a film without encoding it anew."""
+    entries = len(video.index_entries) if dates_packets(container) else 0
+    return max(0, video.frames - entries) if entries else 0
 
 
 def announced_end_us(container: InputContainer, video: VideoStream) -> int:

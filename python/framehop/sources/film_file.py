@@ -8,9 +8,11 @@ from pathlib import Path
 
 from framehop.account import LeftOut
 from framehop.sources.announced import AnnouncedLength
-from framehop.sources.container import InputContainer, Packet, VideoStream, open_video, packets_of
+from framehop.sources.container import InputContainer, Packet, VideoStream, open_video, trimmed_of
+from framehop.sources.cut_off import CUT_OFF, is_cut_off
+from framehop.sources.film_packets import packets_of
 from framehop.sources.identity import shown, version_of
-from framehop.sources.left_out import ABSENT, Tally
+from framehop.sources.left_out import ABSENT, TRIMMED, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ class FilmFile:
         self._path = path
         self._max_pixels = max_pixels
         self._tally = Tally()
+        self._trimmed = 0  # pictures that this pass does not give, as the film's edit list cuts them away
         self.stream = stream
         self.uri = f"{path.absolute().as_uri()}?{query}"
         self.version = version_of(path)
@@ -48,16 +51,21 @@ class FilmFile:
     def _packets(self, container: InputContainer, video: VideoStream) -> Iterator[Packet[VideoStream]]:
         """Iterate over the packets, with an empty one behind them. At the film's end, count an end that it lacks."""
         length = AnnouncedLength(container, video)
+        self._trimmed = trimmed_of(container, video)
         for packet in packets_of(container, video, self._path):
             length.saw(packet)
             yield packet
         if (absent := length.absent()) is not None:
             self._tally.add(absent.reason, f"{self._name}, {absent.seconds:.1f} s")
+        elif not video.frames and is_cut_off(self._path):  # pictures that an index announces are counted one by one
+            self._tally.add(CUT_OFF, self._name)
 
     def _over(self, announced: int, seen: int) -> None:
         """Note the end of a pass: how many pictures the file's index announces, and how many came or were counted already."""
-        if announced > seen:
-            self._tally.add(ABSENT, self._name, announced - seen)
+        if self._trimmed:
+            self._tally.add(TRIMMED, self._name, self._trimmed)
+        if (absent := announced - self._trimmed - seen) > 0:
+            self._tally.add(ABSENT, self._name, absent)
         if self.version != version_of(self._path):
             logger.warning(
                 "stream %s: %s was written to while it was read, and what it has got since is not in the log; ingest it again once "

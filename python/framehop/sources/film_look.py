@@ -20,8 +20,8 @@ from framehop.sources.container import (
     codec_of,
     rate_of,
     reason_of,
-    refuse_encrypted,
 )
+from framehop.sources.film_packets import packets_to_cut, refuse_encrypted
 from framehop.sources.identity import shown
 from framehop.sources.units import Units
 
@@ -81,7 +81,7 @@ def _order(container: InputContainer, video: VideoStream, path: Path, rate: floa
     delay, packets, waited, fields = 0, 0, False, False
     try:
         units = Units[int | None](CODECS[codec_of(video)], video, shown(path.name))
-        for packet, dts in islice(dated(video, container.demux(video), rate), _LOOK):
+        for packet, dts in islice(dated(video, packets_to_cut(container, video, path), rate), _LOOK):
             refuse_encrypted(packet, path)
             packets += 1
             if packet.pts is not None and dts is not None:

@@ -14,10 +14,10 @@ from framehop.sources.container import (
     base_of,
     lacks_memory,
     open_video,
-    packets_of,
     rate_of,
 )
 from framehop.sources.film_file import FilmFile
+from framehop.sources.film_packets import packets_of
 from framehop.sources.jpegs import size_of, with_tables
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES, MAX_PIXELS
 from framehop.sources.turning import matrix_of

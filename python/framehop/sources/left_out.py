@@ -10,6 +10,7 @@ NAMES = 5  # per reason; enough to find the others
 REASONS = 20
 OTHER = "for other reasons"
 ABSENT = "a picture that the file announces and does not have"
+TRIMMED = "a picture that the film's edit list cuts away"
 
 
 class Tally:

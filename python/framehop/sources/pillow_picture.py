@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMATS = ("PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF's tag of what a grey value means, and one of its values
 MAX_SIDE = 65_500  # the largest side of a JPEG, to which the pixels are encoded
 
 
@@ -48,7 +49,8 @@ def decode_by_pillow(data: bytes, max_pixels: int) -> tuple[NDArray[np.uint8], i
     try:
         with image.open(io.BytesIO(data), formats=FORMATS) as picture:
             _check_size(picture.width, picture.height, max_pixels)
-            pixels = _rgb(_upright(picture))
+            black_is_last = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+            pixels = _rgb(_upright(picture), black_is_last=black_is_last)
             return pixels, getattr(picture, "n_frames", 1) - 1
     except PictureError:
         raise
@@ -76,11 +78,13 @@ def _upright(picture: Any) -> Any:
     return ImageOps.exif_transpose(picture)
 
 
-def _rgb(picture: Any) -> NDArray[np.uint8]:
+def _rgb(picture: Any, *, black_is_last: bool) -> NDArray[np.uint8]:
+    """Return RGB pixels. `black_is_last`: what a TIFF says of its grey, and Pillow heeds up to 8 bits alone."""
     import numpy as np
 
     if picture.mode.startswith("I"):
-        return _from_grey(np.asarray(picture))
+        grey = _from_grey(np.asarray(picture))
+        return 255 - grey if black_is_last else grey
     if picture.mode == "F":
         raise UnsupportedPictureError(
             "its values are floating point, whose black and white nobody knows: save it with 16 bits"

@@ -93,6 +93,7 @@ class VideoSource(FilmFile):
                     raise
                 self._tally.add(_UNDECODED, self._name)
                 continue
+            self._trimmed += packet.is_discard  # others are decoded from it, and it is not shown
             yield from frames
 
     def _picture(self, frame: VideoFrame, upright: Upright, media_us: int) -> Picture:

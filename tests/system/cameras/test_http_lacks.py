@@ -13,10 +13,10 @@ from framehop import _core
 from framehop.account import LeftOut
 from framehop.protocols import Picture
 from framehop.sources.announced import NO_END, NO_PART
-from framehop.sources.left_out import ABSENT
+from framehop.sources.left_out import ABSENT, TRIMMED
 from framehop.sources.live.segments import segments_in
 from tests.cameras import file_server
-from tests.clips import playlist, remuxed, write_film
+from tests.clips import playlist, remuxed, trimmed, write_film
 from tests.system.cameras.following import SECOND, camera
 
 if not _core.VIDEO:
@@ -117,3 +117,10 @@ def test_a_whole_film_lacks_nothing(tmp_path: Path, name: str, bframes: int) -> 
     write_film(tmp_path / name, 50, bframes=bframes)
     pictures, left, _ = read(tmp_path, name)
     assert (len(pictures), list(left)) == (50, [])
+
+
+def test_what_an_edit_list_cuts_away_is_not_said_to_lack(tmp_path: Path) -> None:
+    trimmed(write_film(tmp_path / "whole.mp4", 60, bframes=3), tmp_path / "film.mp4", 24)
+    pictures, left, uri = read(tmp_path, "film.mp4")
+    assert len(pictures) == 40
+    assert list(left) == [LeftOut(reason=TRIMMED, count=20, names=(uri,))]

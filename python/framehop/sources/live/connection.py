@@ -24,8 +24,9 @@ from framehop.sources.container import (
     microseconds,
     rate_of,
     read_alone,
+    trimmed_of,
 )
-from framehop.sources.left_out import ABSENT
+from framehop.sources.left_out import ABSENT, TRIMMED
 from framehop.sources.live.camera_clock import CameraClock, reference_us, time_of_picture
 from framehop.sources.live.connecting import Connecting, opened, video_of, words_of
 from framehop.sources.live.epoch import Epoch, Moment
@@ -141,8 +142,11 @@ class LiveConnection:
             yield packet
         if stopped():
             return
-        if self._video.frames > count:
-            self._how.losses.add(ABSENT, self._video.frames - count, name=self._how.name)
+        trimmed = trimmed_of(self._container, self._video)
+        if trimmed:
+            self._how.losses.add(TRIMMED, trimmed, name=self._how.name)
+        if (absent_pictures := self._video.frames - trimmed - count) > 0:
+            self._how.losses.add(ABSENT, absent_pictures, name=self._how.name)
         elif (absent := confirmed(length.absent(), self._how, stopped)) is not None:
             self._how.losses.add(absent.reason, name=f"{self._how.name}, {absent.seconds:.1f} s")
 

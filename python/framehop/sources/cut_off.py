@@ -1,0 +1,55 @@
+"""Tells whether the file of a film ends before what its own sizes say, as when recording or copying it broke off."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from framehop.sources.boxes import boxes_in
+
+CUT_OFF = "an end that the sizes in the film's file announce and the file does not have"
+_MOST = 100_000  # boxes: half a day of fragments of a second each
+# Pictures lie in these or follow them. Behind the last one there may be others without any, or what is no box at all.
+_KINDS = frozenset({b"ftyp", b"moov", b"mdat", b"moof", b"sidx", b"styp", b"emsg", b"prft"})
+_EBML, _SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
+
+
+def is_cut_off(path: Path) -> bool:
+    """Return whether an mp4, a mov or a Matroska film ends within a box, or within its segment. Of other films, and of one whose
+    segment has no size since it was written as it came, nothing is known: False."""
+    try:
+        with path.open("rb") as file:
+            file_bytes = path.stat().st_size
+            head = file.read(4)
+            file.seek(0)
+            return _segment_end(file) > file_bytes if head == _EBML else _ends_in_a_box(file, file_bytes)
+    except OSError:
+        return False
+
+
+def _ends_in_a_box(file: BinaryIO, file_bytes: int) -> bool:
+    last = deque(islice(boxes_in(file, file_bytes), _MOST), maxlen=1)
+    return any(kind in _KINDS and size >= 8 and end > file_bytes for kind, size, end in last)
+
+
+def _segment_end(file: BinaryIO) -> int:
+    """Return where a Matroska file says that its segment ends, which holds all of the film; 0 if it does not say."""
+    file.seek(4)
+    size = _length(file)
+    file.seek(max(0, size), 1)
+    if file.read(4) != _SEGMENT or (size := _length(file)) < 0:
+        return 0
+    return file.tell() + size
+
+
+def _length(file: BinaryIO) -> int:
+    """Read a number of EBML, whose first bit that is set tells how many bytes it has; -1 if it is none, or stands for unknown."""
+    first = int.from_bytes(file.read(1))
+    more = 8 - first.bit_length()
+    if more > 7:
+        return -1
+    bits = 7 * (more + 1)
+    value = int.from_bytes(bytes([first]) + file.read(more)) & (1 << bits) - 1
+    return -1 if value == (1 << bits) - 1 else value
