@@ -1,4 +1,4 @@
-"""A topic that Kafka compacts: whoever writes to it says that its records will vanish."""
+"""Settings of a topic that whoever writes to it has to know: whether Kafka compacts it, and the largest record."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import pytest
 
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.errors import Causes
-from framehop.log.kafka.offset_queries import OVERHEAD_BYTES, largest_record
+from framehop.log.kafka.offset_queries import DEFAULT_LARGEST, OVERHEAD_BYTES, largest_record
+from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.url import KafkaUrl
 
 
 class _Topics:
-    """An admin client that knows the settings of topics, which all have the same `policy`."""
+    """An admin client whose topics all have these settings, as far as the broker shows them."""
 
-    def __init__(self, policy: str) -> None:
-        self._settings = {"cleanup.policy": policy, "max.message.bytes": "1048588"}
+    def __init__(self, **shown: str | None) -> None:
+        self._settings = {name.replace("_", "."): value for name, value in shown.items()}
 
     def describe_configs(self, resources: list[Any], *, request_timeout: float) -> dict[Any, Future[Any]]:
         del request_timeout
@@ -30,9 +31,27 @@ class _Topics:
 
 @pytest.mark.parametrize(("policy", "warned"), [("delete", False), ("compact", True), ("compact,delete", True)])
 def test_a_compacted_topic_is_warned_of(policy: str, warned: bool, caplog: pytest.LogCaptureFixture) -> None:
-    connection = Connection.__new__(Connection)
-    connection.url, connection.causes = KafkaUrl.parse("kafka://broker:9092"), Causes()
-    connection.admin = _Topics(policy)  # type: ignore[assignment]  # it does what is asked here
+    connection = _connection(_Topics(cleanup_policy=policy, max_message_bytes="1048588"))
     with caplog.at_level(logging.WARNING):
         assert largest_record(connection, "framehop.frames") == 1048588 - OVERHEAD_BYTES
     assert ["topic framehop.frames is compacted" in record.getMessage() for record in caplog.records] == [True] * warned
+
+
+@pytest.mark.parametrize("topics", [_Topics(), _Topics(cleanup_policy=None, max_message_bytes=None)])
+def test_what_a_broker_hides_is_assumed_and_said(topics: _Topics, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert largest_record(_connection(topics), "framehop.frames") == DEFAULT_LARGEST
+        [record] = caplog.records
+        assert "does not say how large a record topic framehop.frames takes" in record.getMessage()
+        caplog.clear()
+        told = _connection(topics, KafkaOptions(client={"message.max.bytes": 2_000_000}))
+        assert largest_record(told, "framehop.frames") == 2_000_000
+    assert not caplog.records
+
+
+def _connection(admin: _Topics, options: KafkaOptions | None = None) -> Connection:
+    connection = Connection.__new__(Connection)
+    connection.url, connection.causes = KafkaUrl.parse("kafka://broker:9092"), Causes()
+    connection.options = options or KafkaOptions()
+    connection.admin = admin  # type: ignore[assignment]  # it does what is asked here
+    return connection
