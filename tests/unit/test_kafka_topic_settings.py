@@ -1,4 +1,4 @@
-"""Settings of a topic that whoever writes to it has to know: whether Kafka compacts it, and the largest record."""
+"""Settings that whoever uses a topic or a group has to know, and that a broker may hide."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from framehop.log.kafka.connection import Connection
 from framehop.log.kafka.errors import Causes
+from framehop.log.kafka.groups import warn_of_long_session
 from framehop.log.kafka.offset_queries import DEFAULT_LARGEST, OVERHEAD_BYTES, largest_record
 from framehop.log.kafka.options import KafkaOptions
 from framehop.log.kafka.url import KafkaUrl
@@ -46,6 +47,14 @@ def test_what_a_broker_hides_is_assumed_and_said(topics: _Topics, caplog: pytest
         caplog.clear()
         told = _connection(topics, KafkaOptions(client={"message.max.bytes": 2_000_000}))
         assert largest_record(told, "framehop.frames") == 2_000_000
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("shown", [{}, {"consumer_session_timeout_ms": None}])
+def test_a_session_that_a_broker_hides_is_not_judged(shown: dict[str, None], caplog: pytest.LogCaptureFixture) -> None:
+    options = KafkaOptions(client={"group.protocol": "consumer"}, membership="dynamic")
+    with caplog.at_level(logging.WARNING):
+        warn_of_long_session(_connection(_Topics(**shown), options), "framehop.detect-main")
     assert not caplog.records
 
 
