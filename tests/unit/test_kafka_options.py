@@ -18,6 +18,7 @@ from framehop.log.kafka.topic_checks import (
     _check_frames_size,
     _check_partitions,
     _check_topic,
+    _say_hidden,
     check_offsets_retention,
 )
 from framehop.log.kafka.topics import TopicPlan, TopicState, _config
@@ -176,6 +177,17 @@ def test_a_setting_that_costs_frames_is_found(topic: TopicState, setting: str, w
     (finding,) = _check_topic(topic)
     assert (finding.where, finding.setting, finding.wanted) == ("x.frames", setting, wanted)
     assert str(finding).startswith(f"x.frames: {setting} is {topic.config[setting]}, and should be {wanted}: ")
+
+
+def test_of_a_setting_that_the_broker_hides_nothing_is_found(caplog: pytest.LogCaptureFixture) -> None:
+    hidden = TopicState(name="x.frames", partitions=2, replication=3, in_sync=3, config={})
+    assert _check_topic(hidden) == []
+    assert _check_frames_size(hidden, {}, 2_000_000) == []
+    assert _check_events_size(hidden) == []
+    assert check_offsets_retention([hidden], {"broker 1": {"offsets.retention.minutes": "10080"}}) == []
+    _say_hidden(hidden)
+    [record] = caplog.records
+    assert "cleanup.policy" in record.getMessage()
 
 
 def test_too_few_replicas_in_sync_are_found() -> None:

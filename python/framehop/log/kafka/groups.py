@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, TopicPartition
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]  # they are public
 
-from framehop.errors import FramehopError, LogUnavailableError
+from framehop.errors import ClosedError, FramehopError, LogUnavailableError
 from framehop.log.kafka.connection import REQUEST_S, RETRY_S, Connection, client_id, patiently, settings
 from framehop.log.kafka.errors import MISSING, Causes, explain, translated
 from framehop.log.kafka.offset_queries import from_client, to_client
@@ -36,7 +37,7 @@ def warn_of_long_session(connection: Connection, group: str) -> None:
         with translated(connection.url, connection.causes):
             futures = connection.admin.describe_configs([resource], request_timeout=REQUEST_S)
             session_s = int(futures[resource].result(REQUEST_S)["consumer.session.timeout.ms"].value) / 1000
-    except (FramehopError, KeyError) as error:  # no right to look, or a broker before 4.0
+    except (FramehopError, KeyError, TypeError) as error:  # no right to look, a broker before 4.0, or one that hides the value
         logger.info("the session timeout of group %s is not known: %s", group, error)
         return
     if session_s > LONG_SESSION_S:
@@ -120,23 +121,35 @@ class GroupOffsets:
         self._causes = Causes()
         config = without_group(settings(connection.url, connection.options, "offsets", self._causes))
         self._settings = config | {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed"}
+        # The client lets one thread at a time look, and closes only between two looks.
+        self._looking = threading.Lock()
+        self._closed = False
         self._consumer = self._make()
 
     def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
-        """Return the committed offset of each partition that has one."""
+        """Return the committed offset of each partition that has one. Raises ClosedError, also where `close` is called
+        meanwhile."""
         wanted = [to_client(partition) for partition in partitions]
         if not wanted:
             return {}
         deadline = Deadline.after(REQUEST_S)
         while True:
-            consumer = self._consumer
             try:
-                with translated(self._connection.url, self._causes):
-                    return self._found(consumer.committed(wanted, timeout=GROUP_LOOK_S))
+                with self._looking:
+                    return self._look(wanted)
             except LogUnavailableError:
-                self._raise_refusal(consumer)
                 if deadline.expired:
                     raise
+
+    def _look(self, wanted: list[TopicPartition]) -> dict[Partition, int]:
+        if self._closed:
+            raise ClosedError(f"the log {self._connection.url} is closed")
+        try:
+            with translated(self._connection.url, self._causes):
+                return self._found(self._consumer.committed(wanted, timeout=GROUP_LOOK_S))
+        except LogUnavailableError:
+            self._raise_refusal()
+            raise
 
     def _make(self) -> Consumer:
         with translated(self._connection.url, self._causes):
@@ -150,14 +163,18 @@ class GroupOffsets:
                 raise explain(answer.error, self._connection.url, answer.topic)
         return {from_client(answer): answer.offset for answer in answers if answer.offset >= 0}
 
-    def _raise_refusal(self, consumer: Consumer) -> None:
+    def _raise_refusal(self) -> None:
         """Raise the reason for a time-out if it is a missing right to the group. A consumer says so in one message only, so the
         next look takes another one."""
-        message = consumer.poll(0)
+        message = self._consumer.poll(0)
         error = message.error() if message is not None else None
         if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-            self._consumer = self._make()
+            refused, self._consumer = self._consumer, self._make()
+            refused.close()
             raise explain(error, self._connection.url)
 
     def close(self) -> None:
-        self._consumer.close()
+        """Close the client, at the latest GROUP_LOOK_S after a look began that is under way. Closing twice is harmless."""
+        self._closed = True
+        with self._looking:
+            self._consumer.close()

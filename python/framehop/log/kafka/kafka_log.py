@@ -271,7 +271,9 @@ class KafkaLog:
 
     def _close_clients(self) -> None:
         self._frames.close()
-        for offsets in self._groups.values():
+        with self._lock:
+            groups = list(self._groups.values())
+        for offsets in groups:
             offsets.close()
 
     def __enter__(self) -> Self:

@@ -110,18 +110,32 @@ def log_end(connection: Connection, partition: Partition) -> int:
 
 
 def largest_record(connection: Connection, topic: str) -> int:
-    """Return how many bytes of key, value and headers the topic takes; a cautious guess without the right to look. Warns of a topic
-    that loses records by compaction."""
+    """Return how many bytes of key, value and headers the topic takes; a cautious guess where the broker does not say, for want of
+    a right or because it hides the setting. Warns of a topic that loses records by compaction."""
     resource = ConfigResource(ResourceType.TOPIC, topic)
     try:
         with translated(connection.url, connection.causes, topic):
             found = connection.admin.describe_configs([resource], request_timeout=REQUEST_S)[resource].result(REQUEST_S)
     except LogAccessError:
-        return int(connection.options.client.get("message.max.bytes", DEFAULT_LARGEST))
-    if "compact" in found["cleanup.policy"].value:
+        found = {}
+    policy, largest = (found[name].value if name in found else None for name in ("cleanup.policy", "max.message.bytes"))
+    if policy is not None and "compact" in policy:
         logger.warning(
             "topic %s is compacted: Kafka will remove from it all but the last record of each stream, and nothing tells of them: "
             "set its cleanup.policy to delete, and see framehop topics check",
             topic,
         )
-    return max(OVERHEAD_BYTES, int(found["max.message.bytes"].value) - OVERHEAD_BYTES)
+    return _assumed(connection, topic) if largest is None else max(OVERHEAD_BYTES, int(largest) - OVERHEAD_BYTES)
+
+
+def _assumed(connection: Connection, topic: str) -> int:
+    told = connection.options.client.get("message.max.bytes")
+    if told is not None:
+        return int(told)
+    logger.warning(
+        "the broker does not say how large a record topic %s takes: %d bytes are assumed, unless log.kafka.client says "
+        "message.max.bytes",
+        topic,
+        DEFAULT_LARGEST,
+    )
+    return DEFAULT_LARGEST

@@ -136,7 +136,8 @@ class Rebalance:
     def _lost(self, consumer: Consumer, found: list[TopicPartition]) -> None:
         partitions = frozenset(from_client(partition) for partition in found)
         logger.warning(
-            "partitions %s were lost: silent for longer than the session", ", ".join(map(str, sorted(partitions)))
+            "partitions %s were lost: this worker was silent for longer than the session, or their topic was deleted",
+            ", ".join(map(str, sorted(partitions))),
         )
         notice = Notice(revoked=partitions)
         self._let_go(consumer, notice)

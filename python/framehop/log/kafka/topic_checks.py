@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +15,7 @@ from framehop.log.kafka.errors import translated
 from framehop.log.kafka.topics import (
     EVENT_BYTES,
     OVERHEAD_BYTES,
+    SHOWN,
     SMALLEST_SEGMENT_S,
     TopicPlan,
     TopicState,
@@ -21,6 +23,8 @@ from framehop.log.kafka.topics import (
     describe_topics,
     topic_names,
 )
+
+logger = logging.getLogger(__name__)
 
 Settings = Mapping[str, str]
 FOREVER_MINUTES = 2_147_483_647  # Kafka's largest
@@ -47,6 +51,8 @@ def check_topics(connection: Connection, largest_frame: int = 0) -> list[Finding
     needed = (largest_frame or TopicPlan().max_bytes) + OVERHEAD_BYTES
     topics = describe_topics(connection)
     brokers = _broker_configs(connection)
+    for topic in topics:
+        _say_hidden(topic)
     *frames, events, letters = topics
     return [
         *(finding for topic in topics for finding in _check_topic(topic)),
@@ -67,20 +73,24 @@ def _check_presence(connection: Connection) -> list[Finding]:
     return found
 
 
+def _say_hidden(topic: TopicState) -> None:
+    """Warn of settings that the broker does not show, as some managed ones do; nothing is found about these."""
+    if hidden := [setting for setting in SHOWN if setting not in topic.config]:
+        logger.warning("topic %s: the broker does not show %s, so that is not checked", topic.name, ", ".join(hidden))
+
+
 def _check_topic(topic: TopicState) -> list[Finding]:
     found = []
     config, where = topic.config, topic.name
-    if config.get("message.timestamp.type") != "LogAppendTime":
+    if (value := config.get("message.timestamp.type", "LogAppendTime")) != "LogAppendTime":
         why = "with a camera's own clock, one camera two hours ahead has whole batches refused, and one in 1970 loses its frames"
-        value = config.get("message.timestamp.type", "?")
         found.append(_finding(where, "message.timestamp.type", value, "LogAppendTime", why))
-    retention_ms, segment_ms = int(config.get("retention.ms", -1)), int(config.get("segment.ms", 0))
+    retention_ms, segment_ms = int(config.get("retention.ms", 0)), int(config.get("segment.ms", 0))
     if retention_ms > 0 and segment_ms > max(SMALLEST_SEGMENT_S * 1000, retention_ms / 10):
         why = "only closed segments are removed: records stay for that much longer than retention.ms says"
         found.append(_finding(where, "segment.ms", segment_ms, f"{retention_ms // 10} or less", why))
-    if config.get("cleanup.policy") != "delete":
-        why = "compaction keeps one record per camera"
-        found.append(_finding(where, "cleanup.policy", config.get("cleanup.policy", "?"), "delete", why))
+    if (value := config.get("cleanup.policy", "delete")) != "delete":
+        found.append(_finding(where, "cleanup.policy", value, "delete", "compaction keeps one record per camera"))
     if retention_ms < 0 and int(config.get("retention.bytes", -1)) < 0:
         why = "nothing is ever removed, until the brokers' disks are full; retention.bytes would bound it too"
         found.append(_finding(where, "retention.ms", retention_ms, "a bound", why))
@@ -90,7 +100,9 @@ def _check_topic(topic: TopicState) -> list[Finding]:
 def _check_replicas(topic: TopicState) -> list[Finding]:
     """Check that records are taken now, and that one broker may be away, where there are copies enough for that, without a loss and
     without a halt."""
-    insync, copies = int(topic.config.get("min.insync.replicas", 1)), topic.replication
+    if "min.insync.replicas" not in topic.config:
+        return []
+    insync, copies = int(topic.config["min.insync.replicas"]), topic.replication
     found = []
     if topic.in_sync < min(insync, copies):
         why = "until then nothing can be written; are all brokers up?"
@@ -111,7 +123,7 @@ def _check_replicas(topic: TopicState) -> list[Finding]:
 def _check_frames_size(frames: TopicState, brokers: Mapping[str, Settings], needed: int) -> list[Finding]:
     """Check every setting that bounds a record: the topic's (or the broker's default for topics), and replication's."""
     found = []
-    topic_max = int(frames.config.get("max.message.bytes", 0))
+    topic_max = int(frames.config.get("max.message.bytes", needed))
     if topic_max < needed:
         why = "larger frames become failed events"
         found.append(_finding(frames.name, "max.message.bytes", topic_max, f"{needed} or more", why))
@@ -125,7 +137,7 @@ def _check_frames_size(frames: TopicState, brokers: Mapping[str, Settings], need
 
 
 def _check_events_size(topic: TopicState) -> list[Finding]:
-    topic_max = int(topic.config.get("max.message.bytes", 0))
+    topic_max = int(topic.config.get("max.message.bytes", EVENT_BYTES))
     if topic_max >= EVENT_BYTES:
         return []
     why = "the events of pictures with many objects are larger, and become failed ones"
@@ -162,7 +174,7 @@ def check_offsets_retention(frames: Sequence[TopicState], brokers: Mapping[str, 
 
 
 def _kept_minutes(topic: TopicState) -> int:
-    retention_ms = int(topic.config.get("retention.ms", -1))
+    retention_ms = int(topic.config.get("retention.ms", 0))
     return math.ceil(retention_ms / 60_000) if retention_ms >= 0 else FOREVER_MINUTES
 
 

@@ -58,7 +58,7 @@ class TopicPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class TopicState(msgspec.Struct, frozen=True, kw_only=True):
     """The present state of one topic. `replication`: copies of each record; `in_sync`: how many of them are up to date, in the
-    partition that has the fewest. `config`: the settings that matter to framehop."""
+    partition that has the fewest. `config`: the settings that matter to framehop, as far as the broker shows them."""
 
     name: str
     partitions: int
@@ -67,7 +67,7 @@ class TopicState(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, str]
 
 
-_SHOWN = (
+SHOWN = (
     "max.message.bytes",
     "message.timestamp.type",
     "retention.ms",
@@ -192,7 +192,7 @@ def describe_topics(connection: Connection) -> list[TopicState]:
             name=name,
             partitions=partitions[name],
             **_copies(connection, name),
-            config={key: configs[name][key] for key in _SHOWN if key in configs[name]},
+            config={key: configs[name][key] for key in SHOWN if key in configs[name]},
         )
         for name in names
     ]
@@ -204,7 +204,7 @@ def _brokers(connection: Connection) -> int:
 
 
 def configs_of(connection: Connection, resources: Sequence[Any]) -> Mapping[str, Mapping[str, str]]:
-    """Return the resources' settings, by name."""
+    """Return the resources' settings, by name. Those that the broker does not show are absent."""
     with translated(connection.url, connection.causes):
         # Each resource has its own request, since a broker answers only for itself.
         futures = [
@@ -212,7 +212,7 @@ def configs_of(connection: Connection, resources: Sequence[Any]) -> Mapping[str,
             for resource in resources
         ]
         return {
-            name: {key: entry.value or "" for key, entry in future.result(REQUEST_S).items()}
+            name: {key: entry.value for key, entry in future.result(REQUEST_S).items() if entry.value is not None}
             for name, future in futures
         }
 
