@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import resource
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from framehop.errors import ProcessError
+from framehop.inference.engine import Engine
+from framehop.pipeline.detector.detector import run_s
 from framehop.pipeline.processes.facts import ModelFacts, read_facts, remove_facts, write_facts
 from framehop.pipeline.worker.models import DetectorModels
 from framehop.testing.fake_model import BLOB, FakeModel
@@ -41,13 +45,29 @@ def test_labels_may_be_longer_than_a_control_message(stem: str) -> None:
     assert read_facts(stem, 1).labels == labels
 
 
-@pytest.mark.parametrize(("run_s", "ahead"), [(0.0, 6), (0.03, 6), (0.5, 4)])
-def test_a_slow_network_gets_no_pictures_that_grow_old_before_it(stem: str, run_s: float, ahead: int) -> None:
+@pytest.mark.parametrize(("busy_s", "ahead"), [(0.0, 6), (0.03, 6), (0.5, 4)])
+def test_a_slow_network_gets_no_pictures_that_grow_old_before_it(stem: str, busy_s: float, ahead: int) -> None:
     with FakeModel(need=need(30)) as model:
-        write_facts(stem, ModelFacts.of(model, 1, at_once=4, run_s=run_s))
+        write_facts(stem, ModelFacts.of(model, 1, at_once=4, run_s=busy_s))
     models = DetectorModels()
     models.follow(stem, 1)
     assert models.ahead == ahead
+
+
+@pytest.mark.parametrize(
+    ("provider", "runs_per_picture", "max_batch", "busy_s"),
+    [("cpu", 1, 1, 0.5), ("cpu", 1, 8, 0.5), ("cpu", 8, 1, 4.0), ("cpu", 8, 4, 1.0), ("cuda", 8, 4, 0.0)],
+)
+def test_a_lane_is_busy_for_all_runs_that_a_picture_takes(
+    provider: str, runs_per_picture: int, max_batch: int, busy_s: float
+) -> None:
+    engine = SimpleNamespace(
+        info=SimpleNamespace(provider=provider),
+        runs_per_picture=runs_per_picture,
+        max_batch=max_batch,
+        batch_s=0.5,
+    )
+    assert run_s(cast(Engine, engine)) == busy_s
 
 
 @pytest.mark.parametrize(

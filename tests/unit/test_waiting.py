@@ -93,6 +93,13 @@ def test_a_frame_that_was_passed_over_and_grew_old_makes_way_for_one_that_has_ju
     assert room.is_empty
 
 
+def test_no_frame_makes_way_while_a_lane_is_left_for_it() -> None:
+    room, soon_us = passed_over(2), NOW_US + waiting.FRESH_US + 1
+    put(room, frame(0, "new", age_ms=-40))
+    turn = room.turn(2, soon_us)
+    assert (jobs(turn), skipped(turn)) == ([("new", 0, ""), ("old", 1, "")], [])
+
+
 def test_a_frame_that_grew_old_is_looked_at_if_no_other_has_just_come() -> None:
     assert jobs(passed_over(2).turn(1, NOW_US + 1_000_000)) == [("old", 1, "")]
 

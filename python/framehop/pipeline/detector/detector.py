@@ -104,7 +104,7 @@ def _at_once(options: DetectOptions, engine: Engine) -> int:
     return lanes * max(1, engine.max_batch // engine.runs_per_picture)
 
 
-def _run_s(engine: Engine) -> float:
+def run_s(engine: Engine) -> float:
     """Return how long a lane is busy at a time, in seconds; 0 where that is not known before it works."""
     runs = max(1.0, engine.runs_per_picture / engine.max_batch)
     return engine.batch_s * runs if engine.info.provider == "cpu" else 0.0
@@ -120,7 +120,7 @@ def _load(settings: DetectorSettings, number: int, model: str) -> Engine:
     options = engine_options(settings.options, settings.device, side_by_side=side_by_side(settings.options))
     engine = Engine(load_model(model), options)
     try:
-        facts = ModelFacts.of(engine, number, _at_once(settings.options, engine), _run_s(engine))
+        facts = ModelFacts.of(engine, number, _at_once(settings.options, engine), run_s(engine))
         write_facts(settings.facts, facts)
     except BaseException:
         engine.close()

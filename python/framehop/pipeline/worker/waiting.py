@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from framehop.decode import DecodeJob, Passed
 from framehop.policies import Policy, StreamPolicies
@@ -41,26 +42,33 @@ class Turn:
     passed: list[Passed] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Line:
-    """The frames of one stream that wait, in the order of the log. `latest`: whether it has that policy. `wanted`: how many of its
-    frames are to be looked at. `passed_over`: how many turns others had while its newest frame waited."""
+    """The frames of one stream that wait, in the order of the log. `latest`, `max_age_us`: its policy; 0 where ages do not count.
+    `wanted`: how many of its frames are to be looked at. `received_us`, `polled_us`: when ingest, and this worker, had the first
+    of them, if there is one. `turns`: how many turns streams had had when the newest came. `share`: see `_Shares`."""
 
+    key: Key
+    share: float
     latest: bool = False
+    max_age_us: int = 0
     jobs: deque[DecodeJob] = field(default_factory=deque)
     wanted: int = 0
-    passed_over: int = 0
+    received_us: int = 0
+    polled_us: int = 0
+    turns: int = 0
 
-    def put(self, job: DecodeJob) -> None:
+    def follow(self, policy: Policy) -> None:
+        self.latest = policy.kind == "latest"
+        self.max_age_us = int(policy.value * 1000) if policy.kind == "max_age_ms" else 0
+
+    def put(self, job: DecodeJob, turns: int) -> None:
         self.jobs.append(job)
         if not job.unwanted:
             self.wanted += 1
-            self.passed_over = 0
-
-    def refuse(self, place: int, reason: str) -> None:
-        """Make a wanted frame an unwanted one."""
-        self.jobs[place] = replace(self.jobs[place], unwanted=reason)
-        self.wanted -= 1
+            self.turns = turns
+            if self.wanted == 1:
+                self._begin_at(job)
 
     def refuse_all(self, reason: str) -> None:
         """Make every wanted frame an unwanted one."""
@@ -68,23 +76,16 @@ class _Line:
             if not self.wanted:
                 return
             if not self.jobs[place].unwanted:
-                self.refuse(place, reason)
+                self._refuse(place, reason)
 
     def refuse_before(self, received_us: int, reason: str) -> None:
-        """Make the first frames unwanted ones, up to one that ingest had at `received_us` or later."""
+        """Make the first wanted frames unwanted ones, up to one that ingest had at `received_us` or later."""
         for place, job in enumerate(self.jobs):
             if not job.unwanted:
                 if job.record.meta.received_us >= received_us:
-                    return
-                self.refuse(place, reason)
-
-    @property
-    def first_wanted(self) -> DecodeJob:
-        """The first wanted frame, of which there is one."""
-        return next(job for job in self.jobs if not job.unwanted)
-
-    def is_late(self, now_us: int) -> bool:
-        return self.latest and self.passed_over >= CHANCES and now_us - self.first_wanted.polled_us > FRESH_US
+                    break
+                self._refuse(place, reason)
+        self._find_first()
 
     def take_wanted(self) -> list[DecodeJob]:
         """Take the first wanted frame and those before it; none if none is wanted."""
@@ -94,11 +95,23 @@ class _Line:
             if not taken[-1].unwanted:
                 self.wanted -= 1
                 break
+        self._find_first()
         return taken
 
     def take_unwanted(self, count: int) -> list[DecodeJob]:
         """Take up to `count` frames if none is wanted."""
         return [] if self.wanted else [self.jobs.popleft() for _ in range(min(count, len(self.jobs)))]
+
+    def _refuse(self, place: int, reason: str) -> None:
+        self.jobs[place] = replace(self.jobs[place], unwanted=reason)
+        self.wanted -= 1
+
+    def _find_first(self) -> None:
+        if self.wanted:
+            self._begin_at(next(job for job in self.jobs if not job.unwanted))
+
+    def _begin_at(self, first: DecodeJob) -> None:
+        self.received_us, self.polled_us = first.record.meta.received_us, first.polled_us
 
 
 class WaitingRoom:
@@ -126,12 +139,13 @@ class WaitingRoom:
     def put(self, job: DecodeJob) -> list[Passed]:
         """Let a frame wait; return those that are skipped for it. The frames of a stream come in the order of the log."""
         key = _key(job)
-        line = self._lines.setdefault(key, _Line())
-        self._shares.enter(key)
-        line.latest = self._policy(key).kind == "latest"
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line(key, self._shares.enter(key))
+        line.follow(self._policies.of(key[1]))
         if line.latest and not job.unwanted:
             line.refuse_all(NOT_NEWEST)
-        line.put(job)
+        line.put(job, self._shares.turns)
         self._bytes += _size(job)
         return self._passed(line)
 
@@ -140,20 +154,19 @@ class WaitingRoom:
         late come first, and of them those with the oldest frames. `now_us`: the worker's wall clock. `only`: of these
         partitions, None for all."""
         turn = Turn(passed=self._expire(now_us))
+        waiting = [line for line in self._lines.values() if line.wanted and (only is None or line.key[0] in only)]
+        late = set[_Line]()  # they make way only once no lane is left for them
         for _ in range(pictures):
-            wanted = {
-                key: line for key, line in self._lines.items() if line.wanted and (only is None or key[0] in only)
-            }
-            if not wanted:
+            if not waiting:
                 break
-            late = self._late(wanted, now_us)
-            key = self._next({key: line for key, line in wanted.items() if key not in late})
-            turn.jobs.extend(wanted[key].take_wanted())
-            for line in late.values():
-                line.refuse_all(TOO_OLD)
-                turn.passed.extend(self._passed(line))
-            for line in wanted.values():
-                line.passed_over += 1
+            late = self._late(waiting, now_us)
+            line = self._next([line for line in waiting if line not in late] if late else waiting)
+            turn.jobs.extend(line.take_wanted())
+            if not line.wanted:
+                waiting.remove(line)
+        for line in late:
+            line.refuse_all(TOO_OLD)
+            turn.passed.extend(self._passed(line))
         self._catch_up(turn, only)
         self._leave(turn)
         return turn
@@ -169,29 +182,27 @@ class WaitingRoom:
             self._bytes -= sum(_size(job) for job in self._lines.pop(key).jobs)
         self._shares.forget(partitions)
 
-    def _next(self, lines: Mapping[Key, _Line]) -> Key:
-        """Give one of the streams its turn."""
+    def _next(self, lines: Collection[_Line]) -> _Line:
+        """Give one of the streams its turn. Every turn looks through all of them, so what it looks at is kept at hand."""
+        line = min(lines, key=attrgetter("share", "received_us"))
+        line.share = self._shares.add_turn(line.key)
+        return line
 
-        def place(key: Key) -> tuple[float, int]:
-            return self._shares.of(key), lines[key].first_wanted.record.meta.received_us
-
-        key = min(lines, key=place)
-        self._shares.add_turn(key)
-        return key
-
-    def _late(self, lines: Mapping[Key, _Line], now_us: int) -> dict[Key, _Line]:
+    def _late(self, lines: Collection[_Line], now_us: int) -> set[_Line]:
         """Return the streams whose frame makes way for those that have just come: it would be late, and while it waits, it holds
         back the events of frames behind it in the log. A stream that had much less than one of those keeps its frame."""
-        late = {key: line for key, line in lines.items() if line.is_late(now_us)}
-        others = [self._shares.of(key) for key in lines if key not in late] if late else []
-        return {key: line for key, line in late.items() if others and self._shares.of(key) > max(others) - OWED}
+        turns, polled_us = self._shares.turns - CHANCES, now_us - FRESH_US
+        late = {line for line in lines if line.latest and line.turns <= turns and line.polled_us < polled_us}
+        if not late or len(late) == len(lines):
+            return set()
+        owed = max(line.share for line in lines if line not in late) - OWED
+        return {line for line in late if line.share > owed}
 
     def _expire(self, now_us: int) -> list[Passed]:
         passed: list[Passed] = []
-        for key, line in self._lines.items():
-            policy = self._policy(key)
-            if policy.kind == "max_age_ms":
-                line.refuse_before(now_us - int(policy.value * 1000), TOO_OLD)
+        for line in self._lines.values():
+            if line.wanted and line.max_age_us and line.received_us < now_us - line.max_age_us:
+                line.refuse_before(now_us - line.max_age_us, TOO_OLD)
                 passed += self._passed(line)
         return passed
 
@@ -207,8 +218,8 @@ class WaitingRoom:
     def _catch_up(self, turn: Turn, only: Collection[Partition] | None) -> None:
         """Add frames of streams that want none to be looked at: decoders have to follow them all the same."""
         room = CATCH_UP
-        for key, line in self._lines.items():
-            if only is None or key[0] in only:
+        for line in [line for line in self._lines.values() if not line.wanted]:
+            if only is None or line.key[0] in only:
                 unwanted = line.take_unwanted(room)
                 room -= len(unwanted)
                 turn.jobs.extend(unwanted)
@@ -217,9 +228,6 @@ class WaitingRoom:
         self._bytes -= sum(_size(job) for job in turn.jobs)
         for key in [key for key, line in self._lines.items() if not line.jobs]:
             del self._lines[key]
-
-    def _policy(self, key: Key) -> Policy:
-        return self._policies.of(key[1])
 
 
 class _Shares:
@@ -230,23 +238,24 @@ class _Shares:
 
     def __init__(self) -> None:
         self._numbers: dict[Key, float] = {}
-        self._turns = 0
+        self.turns = 0  # of all streams
 
-    def of(self, key: Key) -> float:
-        return self._numbers.get(key, -math.inf)
-
-    def enter(self, key: Key) -> None:
-        """Let a stream that is not known, or was forgotten, begin as the one that had the least."""
+    def enter(self, key: Key) -> float:
+        """Look up a stream's number. One that is not known, or was forgotten, begins as the one that had the least."""
         if key not in self._numbers:
             self._numbers[key] = min(self._numbers.values(), default=-math.inf)
+        return self._numbers[key]
 
-    def add_turn(self, key: Key) -> None:
-        self._turns += 1
-        now = self._turns / HALF_LIFE
-        self._numbers[key] = now + math.log2(2 ** (self.of(key) - now) + 1)
-        if self._turns % HALF_LIFE == 0:
+    def add_turn(self, key: Key) -> float:
+        """Count a turn of a stream that has entered; return its number from now on."""
+        self.turns += 1
+        now = self.turns / HALF_LIFE
+        number = now + math.log2(2 ** (self._numbers.get(key, -math.inf) - now) + 1)
+        self._numbers[key] = number
+        if self.turns % HALF_LIFE == 0:
             least = now + math.log2(FORGOTTEN)
             self._numbers = {key: number for key, number in self._numbers.items() if number > least}
+        return number
 
     def forget(self, partitions: Collection[Partition]) -> None:
         self._numbers = {key: number for key, number in self._numbers.items() if key[0] not in partitions}
