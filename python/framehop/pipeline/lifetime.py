@@ -154,7 +154,7 @@ class Lifetime:
 
     def _await_end(self, drain_s: float | None) -> None:
         deadline = Deadline.after((self._drain_s if drain_s is None else drain_s) + DRAIN_GRACE_S + PIPELINE_END_S)
-        if not self._session.join(deadline.remaining_s):
+        if not self._session.join(deadline.remaining_s, while_frozen=False):
             raise ProcessError(f"the pipeline on {self._at.url} does not end: see its messages")
         for pump in self._pumps:
             if not pump.join(deadline.remaining_s):
