@@ -26,8 +26,11 @@ WAIT_S = 1.0  # a reader that is at work makes room by then; well below HANG_S, 
 
 def bound_stderr() -> None:
     """Let no write to stderr wait for longer than WAIT_S, be it ours or, if it is a pipe or a terminal, a library's. Call it before
-    anything is logged, and only in a process of framehop's own."""
+    anything is logged, and only in a process of framehop's own. What a program has put in the place of `sys.stderr` stays."""
     before = sys.stderr
+    replaced = before is not sys.__stderr__
+    if replaced or not before:  # it is None where stderr is closed
+        return
     before.flush()
     bounded = BoundedWriter(before.fileno())
     sys.stderr = io.TextIOWrapper(
