@@ -24,6 +24,9 @@ class Deadline:
     def after(cls, timeout_s: float) -> Deadline:
         return cls(time.monotonic() + min(timeout_s, LONGEST_WAIT_S))
 
+    def later(self, seconds: float) -> Deadline:
+        return Deadline(self.at_s + seconds)
+
     @property
     def remaining_s(self) -> float:
         """Seconds left, never negative."""

@@ -193,6 +193,18 @@ def test_the_last_epoch_is_shown_and_time_always_moves_on() -> None:
     assert [shot.at_us for shot in shots] == [0, 40_000, 80_000, 10_080_000]
 
 
+def test_how_many_frames_of_earlier_epochs_are_left_out_is_told(tmp_path: Path) -> None:
+    log, told = _Log(), list[int]()
+    for epoch, count in ((_START, 3), (_START + 10**9, 2)):
+        for seq in range(count):
+            log.add("a", seq, epoch=epoch)
+    log.add("a", 3)  # of the first epoch, and late
+    assert annotate(log.as_log, tmp_path / "a.mp4", stream="a", on_earlier=told.append) == 2
+    assert annotate(log.as_log, tmp_path / "a.mp4", since_us=_START + 200_000, on_earlier=told.append) == 2
+    assert annotate(log.as_log, tmp_path / "a.mp4", since_us=_START + 10**9, on_earlier=told.append) == 2
+    assert told == [4, 2, 0]
+
+
 def test_frames_captured_before_a_moment_are_left_out() -> None:
     log = _Log()
     for seq in range(4):

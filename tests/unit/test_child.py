@@ -18,8 +18,8 @@ from tests.log_process import ROOT
 NOTHING = Begin(settings=IngestSettings(log=LogAt(url=""), sources=[]))
 
 
-def end_of(how: str, parent: int | None = None) -> tuple[int, list[Message], str]:
-    """Exit status, what was said on the channel, and stderr."""
+def end_of(how: str, parent: int | None = None, stderr: int = subprocess.PIPE) -> tuple[int, list[Message], str]:
+    """Exit status, what was said on the channel, and stderr unless it goes elsewhere."""
     ours, theirs = Channel.pair()
     command = [
         sys.executable,
@@ -35,14 +35,14 @@ def end_of(how: str, parent: int | None = None) -> tuple[int, list[Message], str
         done = subprocess.run(
             [*command, "--control-fd", str(theirs.fileno())],
             stdin=settings,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             pass_fds=[theirs.fileno()],
             env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
             timeout=60,
             check=False,
         )
         theirs.close()
-        return done.returncode, ours.receive() or [], done.stderr.decode()
+        return done.returncode, ours.receive() or [], (done.stderr or b"").decode()
 
 
 def test_work_that_is_done_ends_with_0() -> None:
@@ -87,3 +87,13 @@ def test_one_whose_supervisor_was_killed_while_it_was_started_ends_without_a_wor
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait(60)
     assert end_of("finished-ready", parent=gone.pid) == (1, [], "")
+
+
+def test_one_whose_stderr_nobody_reads_ends_as_well() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    os.write(writing, b"." * (1 << 20))  # as much as there is room for
+    os.set_blocking(writing, True)
+    assert end_of("bug-ready", stderr=writing)[0] == FAULT
+    os.close(reading)
+    os.close(writing)

@@ -41,6 +41,8 @@ def test_a_program_around_a_pipeline_gets_the_numbers_and_keeps_its_sys() -> Non
     ("words", "expected"),
     [
         (["audit", "--log", "data"], "data lies in the current directory, which was removed"),
+        (["tail", "--log", "data"], "data lies in the current directory, which was removed"),
+        (["ui", "--log", "data"], "data lies in the current directory, which was removed"),
         (["ingest", "clip.mp4"], "the current directory was removed"),
     ],
 )

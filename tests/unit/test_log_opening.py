@@ -76,8 +76,12 @@ def test_a_relative_place_in_a_directory_that_is_gone(tmp_path: Path, monkeypatc
         open_log("log")
 
 
-@pytest.mark.parametrize(("name", "said"), [("caf\udce9", "not UTF-8"), ("a\0b", "null character")])
-def test_a_path_that_sqlite_cannot_open_is_said_before_anything_is_made(tmp_path: Path, name: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"), [("caf\udce9", "not UTF-8"), ("a\0b", "null character"), ("ä" * 128, "256 bytes")]
+)
+def test_a_path_under_which_nothing_can_be_is_said_before_anything_is_made(
+    tmp_path: Path, name: str, said: str
+) -> None:
     with pytest.raises(ConfigError, match=said):
         open_log(tmp_path / name)
     assert not list(tmp_path.iterdir())

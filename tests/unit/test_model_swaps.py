@@ -156,6 +156,18 @@ def test_one_that_takes_too_long_is_named(house: House) -> None:
     assert "detector-0, detector-1 did not load it in time" in house.swaps.report(number).error
 
 
+def test_the_time_in_which_everybody_was_frozen_is_not_part_of_the_loading(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = begin(house, within_s=10.0)
+    later_s = time.monotonic() + 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: later_s)
+    house.swaps.tend(away_s=95.0)
+    assert house.phase(number) == "loading"
+    house.swaps.tend(away_s=80.0)
+    assert house.phase(number) == "failed"
+
+
 def test_what_all_have_loaded_at_the_last_moment_is_in_time(house: House) -> None:
     number = house.swaps.request("new", 0.0).number
     house.loaded(number, 0, 1)

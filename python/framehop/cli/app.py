@@ -17,6 +17,7 @@ from framehop.cli import options
 from framehop.cli.commands import App
 from framehop.cli.output import complain
 from framehop.errors import FramehopError
+from framehop.pipeline.processes.bounded_stderr import bound_stderr
 from framehop.sources.pillow_picture import hush_pictures
 
 # In the order of the help: each command or group of commands, and the module here that has it.
@@ -44,6 +45,7 @@ _HOME = {
     "topics": "topics",
 }
 _GROUPS = {"bench", "deadletter", "keys", "model", "ring", "stream", "topics"}
+_WORKERS = {"demo", "ingest", "detect", "run", "serve-frames", "ui"}  # what others wait for
 
 
 def make_app(wanted: str = "") -> App:
@@ -86,11 +88,14 @@ def _wanted(words: list[str]) -> str:
 
 def main() -> None:
     """Run the command that the arguments ask for."""
+    wanted = _wanted(sys.argv[1:])
+    if wanted in _WORKERS:
+        bound_stderr()
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     hush_pictures()
     raise_descriptor_limit()
     try:
-        make_app(_wanted(sys.argv[1:]))()
+        make_app(wanted)()
     except FramehopError as error:
         complain(str(error))
         sys.exit(1)

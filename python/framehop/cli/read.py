@@ -41,10 +41,14 @@ def annotate(
     json: options.Json = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Write an mp4 (VP9) of one stream with the boxes of its events drawn in."""
+    """Write an mp4 (VP9) of one stream with the boxes of its events drawn in.
+
+    It shows the stream's last epoch, which began with its last connection or pass, and says how many earlier frames it leaves out.
+    """
     from framehop.sinks.annotate import annotate as annotate_log  # the other commands do not need the extra `video`
 
     since_us = parse_moment(since, "--from", now_us()) if since else 0
+    earlier: list[int] = []
     with (
         log_at(log, config).open(create=False) as opened,
         Progress(console=console, transient=True, disable=not console.is_terminal) as progress,
@@ -57,11 +61,17 @@ def annotate(
             lane=lane,
             since_us=since_us,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
+            on_earlier=earlier.append,
         )
     if json:
-        write_json_line(msgspec.json.encode({"output": str(output), "frames": frames}))
+        write_json_line(msgspec.json.encode({"output": str(output), "frames": frames, "earlier": sum(earlier)}))
     else:
-        note(f"{output}: {frames} frames")
+        note(f"{output}: {frames} frames{_left_out(sum(earlier))}")
+
+
+def _left_out(earlier: int) -> str:
+    """Say how many frames are not in the film because the stream began anew after them."""
+    return f" of the stream's last epoch; {earlier} frames of earlier ones are left out" if earlier else ""
 
 
 def audit(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from framehop.log.spool.spooled_log import SpooledLog
 
 KAFKA = "kafka://"
+NAME_MAX = 255  # of Linux, for each name between two slashes
 
 
 class LogAt(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +55,17 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
 
     def open(self, *, create: bool = True) -> FrameLog:
         """Open the log; see `open_log`."""
+        self.check()
         if self.is_kafka:
             return self.open_kafka()
+        from framehop.log.embedded.embedded_log import EmbeddedLog  # loads SQLite
+
+        return EmbeddedLog(Path(self.url), create=create, options=self.embedded)
+
+    def check(self) -> None:
+        """Raise ConfigError for a URL at which there can never be a log, whatever comes to be there."""
+        if self.is_kafka:
+            return
         if "://" in self.url:
             raise ConfigError(
                 f"{self.url}: not a log that framehop knows; use a directory, as in --log ./framehop-data, or kafka://HOST:PORT"
@@ -63,9 +73,6 @@ class LogAt(msgspec.Struct, frozen=True, kw_only=True):
         if not self.url:
             raise ConfigError("the log needs a directory, as in --log ./framehop-data, or kafka://HOST:PORT")
         _check_path(_from_anywhere(self.url))
-        from framehop.log.embedded.embedded_log import EmbeddedLog  # loads SQLite
-
-        return EmbeddedLog(Path(self.url), create=create, options=self.embedded)
 
     def writing(self, *, create: bool = True) -> FrameLog | SpooledLog:
         """Open the log to write frames. With a spool it may be away; else see `open_log`."""
@@ -106,10 +113,16 @@ def _from_anywhere(url: str) -> str:
 
 
 def _check_path(path: str) -> None:
-    """Raise ConfigError for a path under which SQLite opens nothing."""
+    """Raise ConfigError for a path under which SQLite or Linux opens nothing."""
     try:
-        path.encode()
+        names = path.encode().split(b"/")
     except UnicodeEncodeError as error:
         raise ConfigError(f"the log's path {path!a} is not UTF-8: choose another directory") from error
     if "\0" in path:
         raise ConfigError(f"the log's path {path!a} has a null character: choose another directory")
+    longest = max(names, key=len)
+    if len(longest) > NAME_MAX:
+        start = longest[:32].decode(errors="replace")
+        raise ConfigError(
+            f"the log's path has a name of {len(longest)} bytes, {start!r} and so on, and Linux takes {NAME_MAX}: choose another"
+        )

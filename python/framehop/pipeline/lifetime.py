@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S
 from framehop.errors import ClosedError, ProcessError
 from framehop.forks import Home
 from framehop.log import LogAt
+from framehop.pipeline.callback import Callback, stuck
 from framehop.pipeline.events import Events
 from framehop.pipeline.pump import Pump
 from framehop.pipeline.push import Pusher
@@ -38,15 +40,16 @@ class Lifetime:
         lane: str,
         drain_s: float,
         create: bool,
-        calls: Sequence[Callable[[EventRecord], None]],
+        calls: Sequence[Callback[EventRecord]],
+        waited_for: Sequence[Callback[Any]],
         events_from_start: bool,
     ) -> None:
         """Starts nothing yet. `drain_s`: of a stop that names none. `calls`: each gets every event from the start on, from a
-        thread of its own. The rest: as for `Pipeline`."""
+        thread of its own. `waited_for`: the callbacks that the supervisor's thread makes. The rest: as for `Pipeline`."""
         self._home = Home()
         self._at, self._session, self._pusher = at, session, pusher
         self._lane, self._drain_s, self._create = lane, drain_s, create
-        self._calls, self._events_from_start = calls, events_from_start
+        self._calls, self._waited_for, self._events_from_start = calls, waited_for, events_from_start
         self._lock = threading.Lock()
         self._first: Events | None = None
         self._pumps: list[Pump] = []
@@ -154,11 +157,13 @@ class Lifetime:
 
     def _await_end(self, drain_s: float | None) -> None:
         deadline = Deadline.after((self._drain_s if drain_s is None else drain_s) + DRAIN_GRACE_S + PIPELINE_END_S)
-        if not self._session.join(deadline.remaining_s):
-            raise ProcessError(f"the pipeline on {self._at.url} does not end: see its messages")
-        for pump in self._pumps:
+        if not self._session.join(deadline.remaining_s, while_frozen=False):
+            why = stuck(self._waited_for) or "see its messages"
+            raise ProcessError(f"the pipeline on {self._at.url} does not end: {why}")
+        for pump, call in zip(self._pumps, self._calls, strict=True):
             if not pump.join(deadline.remaining_s):
-                logger.warning("a callback of the pipeline on %s does not return; it is left alone", self._at.url)
+                why = stuck([call]) or f"{call.name} still has events to take"
+                logger.warning("the pipeline on %s has ended, but %s; it is left alone", self._at.url, why)
         if self._first is not None:
             self._first.close()
             self._first = None

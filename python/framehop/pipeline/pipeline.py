@@ -15,6 +15,7 @@ from framehop.errors import InvalidArgumentError, ModelError, ProcessError, Sour
 from framehop.inference import from_anywhere
 from framehop.log import KafkaOptions, LogAt, LogOptions
 from framehop.pipeline.aside import Aside, finished_aside, result_of
+from framehop.pipeline.callback import Callback
 from framehop.pipeline.events import Events
 from framehop.pipeline.ingest.pacing import Rate
 from framehop.pipeline.lifetime import Lifetime
@@ -86,7 +87,9 @@ class Pipeline:
         """
         at = log if isinstance(log, LogAt) else LogAt.of(log, log_options)
         self._options = options or DetectOptions()
-        self._roster = Roster(on_stream)
+        stream_call = Callback("on_stream", on_stream) if on_stream else None
+        status_call = Callback("on_status", on_status) if on_status else None
+        self._roster = Roster(stream_call)
         self._pusher = Pusher(at)
         self.streams = Streams(self._roster, pushed=self._pusher.has, takes_sources=takes_sources, elsewhere=True)
         supervisor = Supervisor(
@@ -96,12 +99,12 @@ class Pipeline:
             ends_with_sources=ends_with_sources,
             until_idle_s=until_idle_s,
             fail_at=fail_point(),
-            on_status=on_status,
+            on_status=status_call,
         )
         self._session = SupervisorRun(supervisor, before_end=self._pusher.close)
-        calls = [on_record] if on_record else []
+        calls = [Callback("on_record", on_record)] if on_record else []
         if on_event is not None:
-            calls.append(lambda record: on_event(record.event))
+            calls.append(Callback("on_event", lambda record: on_event(record.event)))
         self._life = Lifetime(
             at,
             self._session,
@@ -110,6 +113,7 @@ class Pipeline:
             drain_s=self._options.drain_s,
             create=create,
             calls=calls,
+            waited_for=[each for each in (stream_call, status_call) if each],
             events_from_start=events_from_start,
         )
 

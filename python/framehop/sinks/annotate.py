@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -24,15 +25,19 @@ def annotate(
     lane: str = LANE,
     since_us: int = 0,
     on_progress: ProgressCallback | None = None,
+    on_earlier: Callable[[int], None] | None = None,
 ) -> int:
     """Write `out_path` (mp4, VP9): every frame of the stream's last epoch at its capture time, with the boxes of its event in
     `lane`; a failed frame is a grey card with the reason. Returns the number of frames.
 
     `since_us`: only frames captured then or later, microseconds since 1970. `stream` may be left out when the log has only one.
-    `on_progress(done, total)` is called after every frame. Pictures are read one at a time. Raises ConfigError, LogError,
+    `on_progress(done, total)` is called after every frame, `on_earlier` once, with the number of frames that the stream's earlier
+    epochs have: none of them is shown. Pictures are read one at a time. Raises ConfigError, LogError,
     MissingExtraError, SystemCallError.
     """
-    shots = _only(shots_by_stream(log, None if stream is None else {stream}, lane, since_us), stream, log)
+    earlier: Counter[str] = Counter()
+    found = shots_by_stream(log, None if stream is None else {stream}, lane, since_us, earlier)
+    shots = _only(found, stream, log)
     size, colours = _film_size(log, shots), Colours()
     with Mp4Writer(Path(out_path), size, rate=_rate(shots)) as film:
         for done, shot in enumerate(shots, 1):
@@ -41,6 +46,8 @@ def annotate(
             film.write(picture, shot.at_us)
             if on_progress:
                 on_progress(done, len(shots))
+    if on_earlier:
+        on_earlier(sum(earlier[name] for name in found))
     return len(shots)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -29,11 +30,17 @@ class Shot:
 
 
 def shots_by_stream(
-    log: FrameLog, streams: Collection[str] | None = None, lane: str = LANE, since_us: int = 0
+    log: FrameLog,
+    streams: Collection[str] | None = None,
+    lane: str = LANE,
+    since_us: int = 0,
+    earlier: Counter[str] | None = None,
 ) -> dict[str, list[Shot]]:
     """Return the last epoch of each stream, in the log's order, or that of the screen, and without pictures; with `streams` None,
-    of all streams that have frames. `since_us`: only frames captured then or later."""
-    metas = _last_epochs(log.scan_frames(), streams)
+    of all streams that have frames. `since_us`: only frames captured then or later. `earlier`: counts for each stream
+    those of its earlier epochs, which are left out."""
+    counted: Counter[str] = Counter() if earlier is None else earlier
+    metas = _last_epochs(log.scan_frames(), streams, since_us, counted)
     events = _first_events(log, {(stream, frames[0].key.epoch) for stream, frames in metas.items()}, lane)
     found = {stream: _shots(log, frames, events, since_us) for stream, frames in metas.items()}
     return {stream: shots for stream, shots in found.items() if shots}
@@ -46,7 +53,9 @@ def _shots(log: FrameLog, frames: list[FrameMeta], events: dict[FrameKey, Event]
     return _placed(sorted(wanted, key=lambda meta: meta.captured_us) if film else wanted, events, film)
 
 
-def _last_epochs(frames: Iterable[FrameMeta], streams: Collection[str] | None) -> dict[str, list[FrameMeta]]:
+def _last_epochs(
+    frames: Iterable[FrameMeta], streams: Collection[str] | None, since_us: int, earlier: Counter[str]
+) -> dict[str, list[FrameMeta]]:
     found: dict[str, list[FrameMeta]] = {}
     for meta in frames:
         stream, epoch = meta.key.stream, meta.key.epoch
@@ -54,9 +63,12 @@ def _last_epochs(frames: Iterable[FrameMeta], streams: Collection[str] | None) -
             continue
         known = found.setdefault(stream, [])
         if known and epoch > known[0].key.epoch:
+            earlier[stream] += sum(each.captured_us >= since_us for each in known)
             known.clear()
         if not known or epoch == known[0].key.epoch:
             known.append(meta)
+        else:
+            earlier[stream] += meta.captured_us >= since_us
     return found
 
 

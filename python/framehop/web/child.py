@@ -10,6 +10,7 @@ import msgspec
 
 from framehop.errors import FramehopError
 from framehop.log import LogAt
+from framehop.pipeline.processes.bounded_stderr import bound_stderr
 from framehop.web.server import PageAddress, PageServer
 
 NICE = 10  # the pipeline comes first
@@ -36,6 +37,7 @@ def main() -> int:
     """Serve the page until standard input ends, which it does with the process that started us."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches that process, which ends us
     os.nice(NICE)
+    bound_stderr()
     try:
         settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=PageSettings)
         with PageServer(settings.log, PageAddress(host=settings.host, port=settings.port)) as page:

@@ -40,7 +40,9 @@ class PageServer:
     """Serves the page of one log until it is closed. Any thread may make and close it."""
 
     def __init__(self, at: LogAt, address: PageAddress = PageAddress()) -> None:
-        """Bind the address and begin to serve. Raises ConfigError for an address that cannot be had, LogError."""
+        """Bind the address and begin to serve. Raises ConfigError for an address that cannot be had and for a place where there can
+        never be a log, LogError."""
+        at.check()
         self._socket = _bound(address)
         self.host, self.port = self._socket.getsockname()[:2]
         loopback = ipaddress.ip_address(self.host).is_loopback

@@ -21,6 +21,7 @@ from framehop.errors import (
     is_out_of_memory,
     text_of,
 )
+from framehop.pipeline.processes.bounded_stderr import bound_stderr
 from framehop.pipeline.processes.channel import Channel
 from framehop.pipeline.processes.messages import Failed
 from framehop.pipeline.processes.settings import Begin, Settings
@@ -48,6 +49,7 @@ def main(body: Body) -> int:
     thread, may pass, as a lack of memory does.
     """
     open_closed_streams()
+    bound_stderr()
     options = _arguments()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which drains us
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

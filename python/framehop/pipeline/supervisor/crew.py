@@ -27,6 +27,7 @@ class Crew:
         self._roles, self._fail_at, self._on_beat = roles, fail_at, on_beat
         self._counters = Counters()
         self._cared_s = time.monotonic()
+        self._away_s = 0.0
         self.incidents: list[Incident] = []
         self.left_behind = False
 
@@ -59,12 +60,19 @@ class Crew:
             if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
                 self._counters.restarts += self.try_start(role, process)
 
+    @property
+    def away_s(self) -> float:
+        """The time, all in all, in which this thread did not run, up to this moment."""
+        away_s = time.monotonic() - self._cared_s
+        return self._away_s + (away_s if away_s > AWAY_S else 0.0)
+
     def _excuse(self, now_s: float) -> None:
         """Count no time against anybody in which this thread did not run: what froze it (SIGSTOP to the group, docker pause)
         has frozen the others too, and they need a moment to give a sign of life."""
         away_s, self._cared_s = now_s - self._cared_s, now_s
         if away_s <= AWAY_S:
             return
+        self._away_s += away_s
         logger.warning("the supervisor did not run for %.0f s: its processes get as much time again", away_s)
         for process in self.processes:
             process.excuse(away_s, now_s)

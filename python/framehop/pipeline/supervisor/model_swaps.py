@@ -58,7 +58,8 @@ class SwapReport(msgspec.Struct, frozen=True, kw_only=True, tag="swap_report"):
 
 @dataclass(slots=True, kw_only=True)
 class _Swap:
-    """The state of a swap. `loaded`, `switched`: indices of detectors. `told_s`: when each was last told what to do."""
+    """The state of a swap. `loaded`, `switched`: indices of detectors. `told_s`: when each was last told what to do. `away_s`: the
+    time, all in all, in which the supervisor had not run when it first saw the swap."""
 
     number: int
     model: str
@@ -73,6 +74,7 @@ class _Swap:
     deaths: Counter[int] = field(default_factory=Counter)
     told_s: dict[int, float] = field(default_factory=dict)
     slow: Reminder = field(default_factory=Reminder)
+    away_s: float | None = None
 
     @property
     def over(self) -> bool:
@@ -91,6 +93,11 @@ class _Swap:
 
     def is_due(self, index: int) -> bool:
         return time.monotonic() - self.told_s.get(index, 0.0) >= REPEAT_S
+
+    def is_late(self, away_s: float) -> bool:
+        """Return whether the time to load the model is up. `away_s`: as for `ModelSwaps.tend`."""
+        self.away_s = away_s if self.away_s is None else self.away_s
+        return self.deadline.later(away_s - self.away_s).expired
 
     def end(self, phase: Literal["done", "failed"], error: str = "") -> None:
         self.phase, self.error, self.ended_s = phase, error, time.monotonic()
@@ -179,8 +186,9 @@ class ModelSwaps:
         """The model that a detector starts with."""
         return self._model
 
-    def tend(self) -> None:
-        """Tell each detector what it is to do, and decide what can be decided. Call this whenever something may have changed."""
+    def tend(self, away_s: float = 0.0) -> None:
+        """Tell each detector what it is to do, and decide what can be decided. Call this whenever something may have changed.
+        `away_s`: for how long the supervisor did not run so far; a detector gets that time too, as it did not run either."""
         self._wake.clear()
         with self._changed:
             swap = self._current()
@@ -188,7 +196,7 @@ class ModelSwaps:
                 return
             if swap.phase == "loading" and len(swap.loaded) == len(self._detectors):
                 self._model, swap.phase, swap.told_s = swap.model, "switching", {}
-            if swap.phase == "loading" and swap.deadline.expired:
+            if swap.phase == "loading" and swap.is_late(away_s):
                 self._fail(swap, f"{self._loading(swap)} did not load it in time ({swap.within_s:.0f} s)")
             if swap.phase == "switching" and len(swap.switched) == len(self._detectors):
                 self._end(swap, "done")

@@ -182,7 +182,7 @@ class Supervisor:
 
     def _care(self) -> None:
         self._crew.care()
-        self._detectors.swaps.tend()
+        self._detectors.swaps.tend(self._crew.away_s)
         self._view()
 
     def _serve_sources(self) -> None:
@@ -201,13 +201,14 @@ class Supervisor:
 
     def _drain(self, stop: StopSignal) -> bool:
         """Drain ingest, then workers, then detectors, all within one deadline; a second request ends the drain at once. Processes
-        whose turn has not come are still restarted, so that a drain survives a dying detector. True when nothing was left in
-        flight."""
+        whose turn has not come are still restarted, so that a drain survives a dying detector. Time in which all
+        of us were frozen does not count. True when nothing was left in flight."""
         drain_s = self._options.drain_s if stop.drain_s is None else stop.drain_s
-        deadline = Deadline.after(drain_s + DRAIN_GRACE_S)
+        running = Deadline.after(drain_s + DRAIN_GRACE_S).later(-self._crew.away_s)
         for role in self._roles:
             self._crew.drain(role)
             while any(process.alive for process in role.processes):
+                deadline = running.later(self._crew.away_s)
                 if deadline.expired or stop.at_once:
                     return False
                 self._wait(stop, min(0.5, deadline.remaining_s))
