@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnxruntime
 import pytest
 
@@ -15,6 +17,7 @@ def broken_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
         return real(data, options, providers=providers)
 
+    monkeypatch.setattr("framehop.inference.providers.DEVICES", (Path("/dev/null"),))  # a driver without a device
     built_with = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: built_with)
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)

@@ -302,6 +302,16 @@ def test_a_receiver_stopped_by_a_signal_is_cut_off_and_comes_back(house: House) 
                 stopped.kill()
 
 
+def test_a_receiver_that_leaves_is_not_said_to_be_cut_off(house: House) -> None:
+    with FrameSender(ANY_PORT, insecure=True, silence_s=0.5, credits=4) as sender:
+        with FrameReceiver(sender.address, insecure=True) as receiver:
+            meet(sender, receiver)
+            assert house.send(sender, 1)
+        notes: list[str] = []
+        until(lambda: noted(notes, sender) and not sender.receivers, "the end")
+        assert not notes
+
+
 def noted(notes: list[str], sender: FrameSender) -> bool:
     notes += sender.poll(0.05)[1]
     return True

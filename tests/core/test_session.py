@@ -398,6 +398,7 @@ def test_tensorrt_is_told_the_largest_shape_of_every_input_whose_batch_is_dynami
         asked.append(dict(providers))
         return real(data, options, providers=["CPUExecutionProvider"])
 
+    monkeypatch.setattr("framehop.inference.providers.DEVICES", (Path("/dev/null"),))
     built_with = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: built_with)
     monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)

@@ -26,7 +26,8 @@ def running(house: House, *args: str | Path) -> Iterator[subprocess.Popen[bytes]
     """A pipeline that has detected something."""
     model = write_model(house.path)
     report = house.path / "report.json"
-    run = house.start("run", f"gate={CAMERA}", "--log", house.log, "--model", model, "--report", report, *args)
+    log = house.log.relative_to(house.path)  # as it is called where the pipeline is started
+    run = house.start("run", f"gate={CAMERA}", "--log", log, "--model", model, "--report", report, *args)
     try:
         until(lambda: house.events() > 5, "events", 60)
         yield run

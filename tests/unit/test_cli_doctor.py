@@ -13,6 +13,7 @@ import pytest
 
 from framehop import _core
 from framehop.cli import runtime_check
+from framehop.inference import providers
 from framehop.inference.engine import Engine
 from framehop.types import Detections
 from tests import tiny_model
@@ -136,10 +137,10 @@ def test_a_runtime_that_cannot_be_loaded_is_a_problem_with_its_reason(
 
 def test_a_gpu_build_without_a_gpu_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     _built_with(monkeypatch, "CUDAExecutionProvider")
-    monkeypatch.setattr(runtime_check, "_DEVICES", (Path("/no/such/device"),))
+    monkeypatch.setattr(providers, "DEVICES", (Path("/no/such/device"),))
     [(verdict, text)] = _runtime()
     assert (verdict, "GPU build" in text, "no NVIDIA device here" in text) == ("note", True, True)
-    monkeypatch.setattr(runtime_check, "_DEVICES", (Path("/dev/null"),))
+    monkeypatch.setattr(providers, "DEVICES", (Path("/dev/null"),))
     [(verdict, text)] = _runtime()
     assert (verdict, "no NVIDIA device here" in text) == ("ok", False)
 

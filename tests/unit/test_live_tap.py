@@ -13,7 +13,7 @@ from framehop.errors import ProcessError
 from framehop.log import LogAt
 from framehop.pipeline.control_plane import of_log
 from framehop.pipeline.control_plane.asking import PublishedPipeline
-from framehop.pipeline.control_plane.of_log import rings_of
+from framehop.pipeline.control_plane.of_log import pipelines_of, rings_of
 from framehop.pipeline.control_plane.requests import Kind, Publication, RingsReport
 from framehop.pipeline.taps import live_tap as live_tap_module
 from framehop.pipeline.taps import tap_thread
@@ -210,6 +210,13 @@ def test_the_rings_are_those_of_one_lane_of_the_log(tmp_path: Path, monkeypatch:
     assert rings_of(at) == []
 
 
-def published(log: Path, lane: str, pid: int, kind: Kind = "pipeline") -> PublishedPipeline:
+@pytest.mark.parametrize("url", ["kafka://broker", "kafka://broker:9092/", "kafka://broker:9092/framehop"])
+def test_a_log_in_kafka_is_the_same_without_its_port_or_its_prefix(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    said = [published(log, "main", 1) for log in ("kafka://broker:9092", "kafka://broker:9093")]
+    monkeypatch.setattr(of_log, "published", lambda: iter(said))
+    assert list(pipelines_of(LogAt.of(url))) == said[:1]
+
+
+def published(log: Path | str, lane: str, pid: int, kind: Kind = "pipeline") -> PublishedPipeline:
     said = Publication(pid=pid, started_us=pid, log=str(log), lane=lane, version="0", kind=kind)
-    return PublishedPipeline(directory=log, publication=said)
+    return PublishedPipeline(directory=Path(log), publication=said)

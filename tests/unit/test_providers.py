@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from framehop.errors import ConfigError, ModelError
+from framehop.inference import providers
 from framehop.inference.providers import (
     CPU,
     CUDA,
@@ -21,6 +22,11 @@ from framehop.inference.providers import (
 
 SHAPES = Profile(items={"image": (300, 300, 3), "sizes": (2,)}, max_batch=8)
 CPU_BUILD, GPU_BUILD = [CPU], [TENSORRT, CUDA, CPU]
+
+
+@pytest.fixture(autouse=True)
+def nvidia(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "DEVICES", (Path("/dev/null"),))
 
 
 def chain(provider: Provider, available: list[str]) -> list[str]:
@@ -43,6 +49,26 @@ def test_each_choice_falls_back_only_below_itself() -> None:
 def test_a_build_without_it_says_what_to_install(provider: Provider) -> None:
     with pytest.raises(ModelError, match=r"pip install '.*\[gpu\]'"):
         chain(provider, CPU_BUILD)
+
+
+def test_without_a_device_a_gpu_build_is_not_asked_for_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "DEVICES", (Path("/no/such/device"),))
+    assert chain("auto", GPU_BUILD) == [CPU]
+    assert [name for name, _ in choose(SessionOptions(provider="cuda", allow_fallback=True), GPU_BUILD, SHAPES)] == [
+        CPU
+    ]
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_without_a_device_nothing_is_said_of_packages(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(providers, "DEVICES", (Path("/no/such/device"),))
+    with pytest.raises(ModelError, match=f"asked for {provider}, but there is no NVIDIA device here") as caught:
+        chain(provider, GPU_BUILD)
+    assert check(SessionOptions(provider=provider, allow_fallback=True), [CPU]) == "cpu"
+    assert "no NVIDIA device" in caplog.text
+    assert "pip" not in f"{caught.value} {caplog.text}"
 
 
 def test_an_unknown_provider_lists_the_known_ones() -> None:

@@ -267,10 +267,11 @@ class FrameSender::Impl {
 
     void cut_off_silent(SenderEvents& events) {
         for (const ReceiverRow& row : book_.take_silent(Clock::now() - options_.silence)) {
+            if (row.connection.is_gone()) continue;  // it has left by itself
             socket_.end(row.connection);
             events.notes.push_back("cut off " + row.address + ": nothing was heard of it for " +
                                    std::to_string(std::chrono::ceil<std::chrono::seconds>(options_.silence).count()) +
-                                   " s, with " + std::to_string(row.sent - row.received) + " frames on their way");
+                                   " s; frames on their way: " + std::to_string(row.sent - row.received));
         }
     }
 

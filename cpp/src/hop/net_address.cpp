@@ -21,8 +21,8 @@ std::string checked_net_address(std::string address, bool has_keys, bool insecur
     }
     if (tcp && !has_keys && !insecure) {
         throw Error(Errc::refused, "frames go over " + address +
-                                       " with keys only: make them by framehop keys create DIR, or say insecure if "
-                                       "everybody on that network may see the pictures");
+                                       " with keys only: make them by framehop keys create DIR; insecure, of a command "
+                                       "--insecure, goes without, for a network on which everybody may see them");
     }
     return address;
 }

@@ -101,7 +101,7 @@ def _memory(settings: DetectOptions) -> Iterator[Check]:
 
 def _video(settings: DetectOptions) -> Iterator[Check]:
     if importlib.util.find_spec("av") is None:
-        yield Check("video", "note", f"video files cannot be read: {install('video')}")
+        yield Check("video", "note", f"cameras and films cannot be read: {install('video')}")
     if _core.VIDEO:
         plan = plan_ring(settings.slots, settings.slot_bytes, settings.tap_quota)
         room = video_memory(plan, settings.workers, link_bytes=settings.link_bytes) / (1 << 20)

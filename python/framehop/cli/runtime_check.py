@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator
 from importlib import metadata
-from pathlib import Path
 from types import ModuleType
 
 from framehop.cli.model_check import Check
@@ -13,13 +12,11 @@ from framehop.config.detect_options import DetectOptions
 from framehop.errors import MissingExtraError
 from framehop.inference.preprocess import dali_installed
 from framehop.inference.preprocess.dali_runtime import gpu_count, import_dali
-from framehop.inference.providers import CUDA, OPENVINO
+from framehop.inference.providers import CUDA, OPENVINO, has_nvidia
 from framehop.inference.runtime import import_runtime
 from framehop.installing import install
 
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
-
-_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/dxg"))  # the latter is Windows' subsystem for Linux
 
 
 def version_of(distribution: str) -> str:
@@ -63,7 +60,7 @@ def _clash(installed: list[str], runtime: ModuleType) -> Check:
 def _build(runtime: ModuleType) -> Check:
     providers = ", ".join(runtime.get_available_providers())
     text = f"ONNX Runtime {runtime.__version__}, {_kind(runtime)} build, with {providers}"
-    if _kind(runtime) == "GPU" and not any(device.exists() for device in _DEVICES):
+    if _kind(runtime) == "GPU" and not has_nvidia():
         return Check("runtime", "note", f"{text}; there is no NVIDIA device here, so networks run on the CPU")
     return Check("runtime", "ok", text)
 

@@ -27,6 +27,11 @@ _WANTED: dict[str, str] = {name: provider for provider, name in NAMES.items()}
 # Runs the parts of a network that a provider cannot run.
 _BELOW = {CPU: (), CUDA: (CPU,), TENSORRT: (CUDA, CPU), OPENVINO: (CPU,)}
 
+_NO_DEVICE = "there is no NVIDIA device here: nvidia-smi has to work, and a container to be given the GPU (docker run --gpus all)"
+
+# One of these is there where a driver of NVIDIA's is: on a PC, on Windows' subsystem for Linux, on a Jetson.
+DEVICES = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/nvmap"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
@@ -70,14 +75,21 @@ class Profile:
 
 
 def choose(options: SessionOptions, available: Sequence[str], profile: Profile) -> list[tuple[str, ProviderOptions]]:
-    """Return providers in order of preference. Raises ModelError when the installed runtime lacks the one asked for, unless
-    another will do."""
-    wanted = _WANTED.get(options.provider) or (CUDA if CUDA in available else CPU)
+    """Return providers in order of preference. Raises ModelError when the installed runtime or this machine lacks the one asked
+    for, unless another will do."""
+    # Without a device a GPU build would print a page of errors before it takes the CPU.
+    usable = available if has_nvidia() else [name for name in available if name not in {CUDA, TENSORRT}]
+    wanted = _WANTED.get(options.provider) or (CUDA if CUDA in usable else CPU)
     if wanted not in available and not options.allow_fallback:
         raise ModelError(f"the ONNX Runtime installed has no {options.provider}: {_remedy(options.provider)}")
-    return [
-        (name, _provider_options(name, options, profile)) for name in (wanted, *_BELOW[wanted]) if name in available
-    ]
+    if wanted not in usable and not options.allow_fallback:
+        raise ModelError(f"asked for {options.provider}, but {_NO_DEVICE}; --allow-fallback takes what there is")
+    return [(name, _provider_options(name, options, profile)) for name in (wanted, *_BELOW[wanted]) if name in usable]
+
+
+def has_nvidia() -> bool:
+    """Tell whether a GPU of NVIDIA's can be seen here, which a container need not show."""
+    return any(device.exists() for device in DEVICES)
 
 
 def check(options: SessionOptions, active: Sequence[str]) -> Active:
@@ -95,7 +107,10 @@ def check(options: SessionOptions, active: Sequence[str]) -> Active:
 def _other(options: SessionOptions, what: str) -> None:
     if not options.allow_fallback:
         raise ModelError(f"{what}: {_remedy(options.provider)}; --allow-fallback takes what there is")
-    logger.warning("%s, which is allowed. To have %s: %s", what, options.provider, _remedy(options.provider))
+    if options.provider != "openvino" and not has_nvidia():
+        logger.warning("%s, which is allowed; %s", what, _NO_DEVICE)
+    else:
+        logger.warning("%s, which is allowed. To have %s: %s", what, options.provider, _remedy(options.provider))
 
 
 def _provider_options(name: str, options: SessionOptions, profile: Profile) -> ProviderOptions:

@@ -38,7 +38,7 @@ try:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 except ImportError as error:
-    raise MissingExtraError(f"reading video files needs PyAV: {install('video')}") from error
+    raise MissingExtraError(f"reading cameras and films needs PyAV: {install('video')}") from error
 
 bound_allocations()
 

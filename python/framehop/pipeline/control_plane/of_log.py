@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framehop.errors import ProcessError
 from framehop.log import LogAt
+from framehop.log.kafka.url import KafkaUrl
 from framehop.pipeline.control_plane.asking import PublishedPipeline, ask_rings, published
 from framehop.pipeline.control_plane.requests import Publication
 
@@ -34,13 +35,7 @@ def rings_of(at: LogAt, lane: str = "") -> list[str]:
 
 def _is_of(said: Publication, at: LogAt) -> bool:
     if at.is_kafka:
-        return said.log == at.url
+        return said.log == str(KafkaUrl.parse(at.url))  # the port and the prefix may be left out
     with contextlib.suppress(OSError):
-        return _place(said).samefile(at.url)
+        return Path(said.log).samefile(at.url)
     return False
-
-
-def _place(said: Publication) -> Path:
-    """Return the directory of a pipeline's log, which may be named relative to where the pipeline was started."""
-    path = Path(said.log)
-    return path if path.is_absolute() else Path(f"/proc/{said.pid}/cwd").readlink() / path

@@ -123,7 +123,7 @@ class Supervisor:
             Publication(
                 pid=os.getpid(),
                 started_us=now_us(),
-                log=self._log.url,
+                log=log.url,
                 lane=self._options.lane,
                 version=_core.__version__,
                 kind="pipeline" if self._streams.takes_sources else "detect",
