@@ -182,6 +182,20 @@ def test_a_film_of_fragments_gives_what_it_has_and_says_that_it_is_cut_off(
     assert [entry.count for entry in left if entry.reason == CUT_OFF] == [1]
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_a_film_that_is_cut_off_before_its_first_picture_is_refused_as_that(tmp_path: Path, name: str) -> None:
+    path, begins = in_fragments(tmp_path / "film.mp4")
+    whole = path.read_bytes()[: begins[1] - 1]  # in its first table
+    if name == "film.mkv":
+        whole = write_film(tmp_path / name, 20).read_bytes()
+        whole = whole[: whole.index(b"\x1fC\xb6u")]  # in front of its pictures
+    (tmp_path / name).write_bytes(whole)
+    with pytest.raises(
+        SourceError, match="its file is cut off, as when recording or copying broke off: copy it once more"
+    ):
+        opened(tmp_path / name)
+
+
 @pytest.mark.parametrize("codec", WAYS)
 @pytest.mark.parametrize("behind", [0, 4])
 def test_a_film_that_ends_behind_the_table_of_a_fragment_is_told_to_be_cut_off(

@@ -102,8 +102,7 @@ def open_video(
     except Exception as error:  # a demuxer may raise anything for a hostile file
         if lacks_memory(error):
             raise
-        why = NO_INDEX if lacks_index(path) else f"{reason_of(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
-        raise SourceError(f"cannot open {shown(path)} as video: {why}") from (
+        raise SourceError(f"cannot open {shown(path)} as video: {_why_not(path, error)}") from (
             None if is_out_of_memory(error) else error
         )  # its claim is no lack of memory to anybody else either
     try:
@@ -111,6 +110,14 @@ def open_video(
     except BaseException:
         container.close()
         raise
+
+
+def _why_not(path: Path, error: Exception) -> str:
+    if lacks_index(path):
+        return NO_INDEX
+    if is_cut_off(path):
+        return f"{reason_of(error)}; its file is cut off, as when recording or copying broke off: copy it once more"
+    return f"{reason_of(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
 
 
 def _opened(path: Path, options: dict[str, str]) -> InputContainer:
