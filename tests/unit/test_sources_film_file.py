@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -229,6 +230,25 @@ def test_a_film_whose_sound_alone_is_cut_off_lacks_no_picture(tmp_path: Path) ->
     path.write_bytes(whole[:at] + (len(whole) - at + 100).to_bytes(4) + whole[at + 4 :])  # what follows its pictures
     pictures, left = read(opened(path))
     assert (len(pictures), list(left)) == (20, [])
+
+
+def test_a_film_whose_fragment_is_completed_while_it_is_opened_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, begins = in_fragments(tmp_path / "film.mp4")
+    whole, open_ = path.read_bytes(), av.open
+    path.write_bytes(whole[: begins[4] + 40])
+
+    def writing(url: str, **options: Any) -> av.container.InputContainer:
+        try:
+            container: av.container.InputContainer = open_(url, **options)
+        except av.FFmpegError:
+            path.write_bytes(whole[: begins[6]])
+            raise
+        return container
+
+    monkeypatch.setattr(av, "open", writing)
+    assert len(read(opened(path))[0]) == 30
 
 
 def test_a_film_of_fragments_without_any_of_its_tables_for_seeking_lacks_nothing(tmp_path: Path) -> None:
