@@ -55,6 +55,16 @@ def test_of_a_mixed_folder_the_pictures_are_one_source_and_each_video_another(pl
     assert [len(list(source.pictures())) for source in opened.sources] == [1, FRAMES, FRAMES]
 
 
+def test_a_video_of_a_folder_that_cannot_be_read_is_told(place: Callable[..., Path]) -> None:
+    """It would be missed, as a picture would."""
+    folder = place("a.mp4", "b.jpg", "folder.mp4/c.jpg")
+    (folder / "gone.mp4").symlink_to(folder / "nowhere.mp4")
+    opened = open_specs(expand([str(folder)]))
+    assert [source.stream for source in opened.sources] == [folder.name, "a"]
+    assert list(opened.failures) == ["gone"]
+    assert "no such file" in opened.failures["gone"]
+
+
 def test_a_list_mixes_whatever_a_command_takes_and_its_paths_begin_beside_it(place: Callable[..., Path]) -> None:
     root = place(
         "site/yard/a.jpg", "site/yard/north.mp4", "site/clips/b.mp4", "site/clips/c.mp4", "site/own.mp4", "site/p.png"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -156,9 +157,9 @@ def test_a_unit_of_which_a_part_was_lost_on_the_way_is_one_that_failed(tmp_path:
     assert failed == dict.fromkeys([9, 10], "corrupt_picture: film.ts: a part of it was lost on the way")
 
 
-def in_fragments(path: Path) -> tuple[Path, list[int]]:
+def in_fragments(path: Path, flags: str = "frag_keyframe+empty_moov") -> tuple[Path, list[int]]:
     """Write a film of six fragments of ten pictures, as recorders write that may lose their power; return where its boxes begin."""
-    remuxed(write_film(path.with_suffix(".mov"), 60, bframes=3), path, movflags="frag_keyframe+empty_moov")
+    remuxed(write_film(path.with_suffix(".mov"), 60, bframes=3), path, movflags=flags)
     with path.open("rb") as file:
         return path, [
             end - size for kind, size, end in boxes_in(file, path.stat().st_size) if kind in {b"moof", b"mdat"}
@@ -180,6 +181,74 @@ def test_a_film_of_fragments_gives_what_it_has_and_says_that_it_is_cut_off(
     assert not any(picture.error for picture in pictures[:whole])
     assert next(entry for entry in left if entry.reason == CUT_OFF).names == ("film.mp4",)
     assert [entry.count for entry in left if entry.reason == CUT_OFF] == [1]
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv"])
+def test_a_film_that_is_cut_off_before_its_first_picture_is_refused_as_that(tmp_path: Path, name: str) -> None:
+    path, begins = in_fragments(tmp_path / "film.mp4")
+    whole = path.read_bytes()[: begins[1] - 1]  # in its first table
+    if name == "film.mkv":
+        whole = write_film(tmp_path / name, 20).read_bytes()
+        whole = whole[: whole.index(b"\x1fC\xb6u")]  # in front of its pictures
+    (tmp_path / name).write_bytes(whole)
+    with pytest.raises(
+        SourceError, match="its file is cut off, as when recording or copying broke off: copy it once more"
+    ):
+        opened(tmp_path / name)
+
+
+@pytest.mark.parametrize("codec", WAYS)
+@pytest.mark.parametrize("behind", [0, 4])
+def test_a_film_that_ends_behind_the_table_of_a_fragment_is_told_to_be_cut_off(
+    tmp_path: Path, codec: Codec, behind: int
+) -> None:
+    path, begins = in_fragments(tmp_path / "film.mp4")
+    path.write_bytes(path.read_bytes()[: begins[5] + behind])
+    pictures, left = read(opened(path, codec))
+    assert (len(pictures), [(entry.reason, entry.count) for entry in left]) == (20, [(CUT_OFF, 1)])
+
+
+@pytest.mark.parametrize("codec", WAYS)
+@pytest.mark.parametrize("box", [1, 2, 7, 10])
+def test_a_film_of_which_only_the_first_fragment_has_an_index_is_told_to_be_cut_off(
+    tmp_path: Path, codec: Codec, box: int
+) -> None:
+    """FFmpeg writes it so with frag_keyframe alone. The index counts ten pictures, all of which came."""
+    path, begins = in_fragments(tmp_path / "film.mp4", "frag_keyframe")
+    whole = path.read_bytes()
+    assert (read(opened(path, codec))[1], len(begins)) == ([], 11)
+    path.write_bytes(whole[: begins[box] + 40])
+    pictures, left = read(opened(path, codec))
+    assert (box + 1) // 2 * 10 <= len(pictures) <= (box + 1) // 2 * 10 + 2
+    assert [entry.count for entry in left if entry.reason == CUT_OFF] == [1]
+
+
+def test_a_film_whose_sound_alone_is_cut_off_lacks_no_picture(tmp_path: Path) -> None:
+    path = remuxed(write_film(tmp_path / "film.mov", 20), tmp_path / "film.mp4", movflags="faststart")
+    whole = path.read_bytes()
+    at = whole.index(b"mdat") - 4
+    path.write_bytes(whole[:at] + (len(whole) - at + 100).to_bytes(4) + whole[at + 4 :])  # what follows its pictures
+    pictures, left = read(opened(path))
+    assert (len(pictures), list(left)) == (20, [])
+
+
+def test_a_film_whose_fragment_is_completed_while_it_is_opened_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, begins = in_fragments(tmp_path / "film.mp4")
+    whole, open_ = path.read_bytes(), av.open
+    path.write_bytes(whole[: begins[4] + 40])
+
+    def writing(url: str, **options: Any) -> av.container.InputContainer:
+        try:
+            container: av.container.InputContainer = open_(url, **options)
+        except av.FFmpegError:
+            path.write_bytes(whole[: begins[6]])
+            raise
+        return container
+
+    monkeypatch.setattr(av, "open", writing)
+    assert len(read(opened(path))[0]) == 30
 
 
 def test_a_film_of_fragments_without_any_of_its_tables_for_seeking_lacks_nothing(tmp_path: Path) -> None:

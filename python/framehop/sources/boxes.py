@@ -36,7 +36,7 @@ def _boxes_of(path: Path) -> list[tuple[bytes, bool]]:
     try:
         if not path.is_file():  # to open a named pipe would wait for its other end
             return []
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:  # a buffer is filled anew at every box
             file_bytes = path.stat().st_size
             boxes = islice(boxes_in(file, file_bytes), _MOST)
             return [(kind, size >= 8 and end <= file_bytes) for kind, size, end in boxes]

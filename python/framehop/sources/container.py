@@ -15,7 +15,7 @@ from framehop.sources.allocations import bound_allocations
 from framehop.sources.boxes import NO_INDEX, lacks_index
 from framehop.sources.codec_name import codec_in
 from framehop.sources.cut_off import is_cut_off
-from framehop.sources.identity import shown
+from framehop.sources.identity import shown, version_of
 from framehop.sources.raster import MAX_PIXELS
 from framehop.sources.understood import UNDERSTOOD
 
@@ -102,8 +102,7 @@ def open_video(
     except Exception as error:  # a demuxer may raise anything for a hostile file
         if lacks_memory(error):
             raise
-        why = NO_INDEX if lacks_index(path) else f"{reason_of(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
-        raise SourceError(f"cannot open {shown(path)} as video: {why}") from (
+        raise SourceError(f"cannot open {shown(path)} as video: {_why_not(path, error)}") from (
             None if is_out_of_memory(error) else error
         )  # its claim is no lack of memory to anybody else either
     try:
@@ -113,16 +112,25 @@ def open_video(
         raise
 
 
+def _why_not(path: Path, error: Exception) -> str:
+    if lacks_index(path):
+        return NO_INDEX
+    if is_cut_off(path):
+        return f"{reason_of(error)}; its file is cut off, as when recording or copying broke off: copy it once more"
+    return f"{reason_of(error)}; give a video file such as an mp4\n{UNDERSTOOD}"
+
+
 def _opened(path: Path, options: dict[str, str]) -> InputContainer:
     """Open a file, and one of fragments also where its recording broke off: FFmpeg looks through all of them at first, and gives up
     at one that is not whole. Raises what FFmpeg's binding raises."""
-    url = f"file:{path.absolute()}"
+    url, version = f"file:{path.absolute()}", version_of(path)
     container: InputContainer
     try:
         container = av.open(url, options=options, **_TAGS)
         return container
     except FFmpegError as error:
-        if lacks_memory(error) or lacks_index(path) or not is_cut_off(path):
+        grew = version_of(path) != version  # what was cut off may be whole by now
+        if lacks_memory(error) or lacks_index(path) or not (grew or is_cut_off(path)):
             raise
     container = av.open(url, options=options | {"fflags": "+ignidx"}, **_TAGS)  # fragment by fragment
     return container

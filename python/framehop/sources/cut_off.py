@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -13,25 +12,33 @@ CUT_OFF = "an end that the sizes in the film's file announce and the file does n
 _MOST = 100_000  # boxes: half a day of fragments of a second each
 # Pictures lie in these or follow them. Behind the last one there may be others without any, or what is no box at all.
 _KINDS = frozenset({b"ftyp", b"moov", b"mdat", b"moof", b"sidx", b"styp", b"emsg", b"prft"})
+_FRAGMENT = b"moof"  # announces the pictures of the box behind it
 _EBML, _SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
 
 
-def is_cut_off(path: Path) -> bool:
-    """Return whether an mp4, a mov or a Matroska film ends within a box, or within its segment. Of other films, and of one whose
-    segment has no size since it was written as it came, nothing is known: False."""
+def is_cut_off(path: Path, *, only_fragments: bool = False) -> bool:
+    """Return whether an mp4, a mov or a Matroska film ends within a box, or behind one that announces pictures, or within its
+    segment. Of other films, and of one whose segment has no size since it was written as it came, nothing is known: False.
+    `only_fragments`: say so only of a film in fragments, as an index counts the pictures of others."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:  # a buffer is filled anew at every box
             file_bytes = path.stat().st_size
             head = file.read(4)
             file.seek(0)
-            return _segment_end(file) > file_bytes if head == _EBML else _ends_in_a_box(file, file_bytes)
+            if head == _EBML:
+                return _segment_end(file) > file_bytes and not only_fragments
+            return _ends_in_a_box(file, file_bytes, only_fragments)
     except OSError:
         return False
 
 
-def _ends_in_a_box(file: BinaryIO, file_bytes: int) -> bool:
-    last = deque(islice(boxes_in(file, file_bytes), _MOST), maxlen=1)
-    return any(kind in _KINDS and size >= 8 and end > file_bytes for kind, size, end in last)
+def _ends_in_a_box(file: BinaryIO, file_bytes: int, only_fragments: bool) -> bool:
+    last, fragments = (b"", 0, 0), False
+    for last in islice(boxes_in(file, file_bytes), _MOST):
+        fragments = fragments or last[0] == _FRAGMENT
+    kind, size, end = last
+    needed = end + 8 if kind == _FRAGMENT else end  # one more box
+    return kind in _KINDS and size >= 8 and needed > file_bytes and (fragments or not only_fragments)
 
 
 def _segment_end(file: BinaryIO) -> int:

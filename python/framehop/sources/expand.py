@@ -77,7 +77,7 @@ def _told_live(spec: SourceSpec, *, by_user: bool) -> SourceSpec:
 
 
 def _of_folder(spec: SourceSpec, folder: Path) -> list[SourceSpec]:
-    videos = [entry for entry in _entries(folder) if is_video(entry.name) and entry.is_file()]
+    videos = [entry for entry in _entries(folder) if is_video(entry.name) and not entry.is_dir()]
     if not videos:
         return [_told(spec.named(), folder, by_user=bool(spec.stream))]
     parts = [SourceSpec(source=str(video)) for video in videos]

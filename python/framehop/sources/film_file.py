@@ -57,7 +57,7 @@ class FilmFile:
             yield packet
         if (absent := length.absent()) is not None:
             self._tally.add(absent.reason, f"{self._name}, {absent.seconds:.1f} s")
-        elif not video.frames and is_cut_off(self._path):  # pictures that an index announces are counted one by one
+        elif is_cut_off(self._path, only_fragments=video.frames > 0):  # the pictures of an index are counted one by one
             self._tally.add(CUT_OFF, self._name)
 
     def _over(self, announced: int, seen: int) -> None:

@@ -10,14 +10,17 @@ from itertools import pairwise
 from framehop.pipeline.ingest.ingest import IngestSummary, ingest
 from framehop.protocols import FrameLog, Source
 from framehop.sources.address import Address
+from framehop.sources.film import Codec
 from framehop.sources.live.live_video import LiveVideo
 from framehop.types import FrameMeta
 
 SECOND = "keyint=25:min-keyint=25:scenecut=0"  # groups of pictures of one second
 
 
-def camera(url: str, stream: str = "cam", *, open_s: float = 20.0, stall_s: float = 20.0) -> LiveVideo:
-    return LiveVideo(Address.parse(url), stream=stream, open_s=open_s, stall_s=stall_s)
+def camera(
+    url: str, stream: str = "cam", *, codec: Codec = "auto", open_s: float = 20.0, stall_s: float = 20.0
+) -> LiveVideo:
+    return LiveVideo(Address.parse(url), stream=stream, codec=codec, open_s=open_s, stall_s=stall_s)
 
 
 @contextlib.contextmanager

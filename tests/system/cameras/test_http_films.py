@@ -65,6 +65,17 @@ def test_a_film_that_fails_twice_in_the_same_way_has_failed(tmp_path: Path, whol
     assert "/clip.mp4" in str(second)
 
 
+def test_a_film_that_ends_before_its_first_picture_has_failed(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "clip.mkv", 40).read_bytes()
+    (tmp_path / "clip.mkv").write_bytes(film[: film.index(b"\x1fC\xb6u")])
+    with file_server(tmp_path) as port:
+        source = camera(f"http://127.0.0.1:{port}/clip.mkv")
+        first, second = fail(source), fail(source)
+    assert isinstance(first, SourceAwayError), "it may have been the network"
+    assert not isinstance(second, SourceAwayError)
+    assert "is a film that cannot be opened: End of file" in str(second)
+
+
 def test_a_film_that_is_mended_in_between_is_read(tmp_path: Path, whole: bytes) -> None:
     (tmp_path / "clip.mp4").write_bytes(without_index(whole))
     with file_server(tmp_path) as port:

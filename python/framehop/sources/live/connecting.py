@@ -185,9 +185,12 @@ def _refusal(how: Connecting, error: Exception, deadline: Deadline) -> SourceErr
         return _no_answer(how)
     if how.address.kind == "device" and isinstance(error, FFmpegError):
         return _refused_device(how.name, error)
-    if isinstance(error, ValueError):  # FFmpeg's for data that are not what they should be
-        if how.address.kind == "http" and _is_film_at(how, deadline):
-            return FlawError(f"{how.name} is a film that cannot be opened: {words_of(error)}")
+    flawed = isinstance(
+        error, ValueError | EOFError
+    )  # FFmpeg's for data that are not what they should be, or end too early
+    if flawed and how.address.kind == "http" and _is_film_at(how, deadline):
+        return FlawError(f"{how.name} is a film that cannot be opened: {words_of(error)}")
+    if isinstance(error, ValueError):
         return SourceAwayError(f"{how.name} does not answer as such a source does: check protocol, port and path")
     why = words_of(error)
     if isinstance(error, OSError) and error.errno == errno.EIO:

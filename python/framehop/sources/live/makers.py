@@ -23,6 +23,7 @@ from framehop.sources.container import (
 from framehop.sources.film import NO_DECODER, Codec
 from framehop.sources.film_look import CODECS
 from framehop.sources.jpegs import size_of, with_tables
+from framehop.sources.left_out import TRIMMED
 from framehop.sources.live.losses import Losses
 from framehop.sources.passthrough import content_type_of
 from framehop.sources.raster import JPEG_MAGIC, MAX_FILE_BYTES
@@ -194,12 +195,15 @@ class _Encoded:
     def _decoded(self, packet: VideoPacket | None) -> Sequence[VideoFrame]:
         """Return the pictures that come out with a packet, or at the end."""
         try:
-            return self._decoder.decode(packet)
+            frames = self._decoder.decode(packet)
         except FFmpegError as error:
             if lacks_memory(error):
                 raise
             self._losses.add(UNDECODED)
             return ()
+        if packet is not None and packet.is_discard:  # others are decoded from it, and it is not shown
+            self._losses.add(TRIMMED)
+        return frames
 
     def _picture(self, frame: VideoFrame) -> Made:
         try:
