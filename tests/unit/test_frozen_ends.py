@@ -69,6 +69,18 @@ def test_only_the_time_in_which_the_supervisor_ran_is_part_of_the_drain(
         assert supervisor._drain(stop) is drained
 
 
+def test_callbacks_that_take_long_do_not_prolong_the_drain(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor, rounds = supervisor_at(tmp_path), iter([0.5] * 20)
+    supervisor._workers.processes[0].popen = cast("subprocess.Popen[bytes]", Child())
+    monkeypatch.setattr(supervisor, "_wait", lambda _stop, _timeout_s: clock.advance(next(rounds)))
+    monkeypatch.setattr(supervisor._crew, "_hear", lambda _role, _process: clock.advance(6.0))
+    supervisor._crew.care()
+    with StopSignal() as stop:
+        assert not supervisor._drain(stop)
+
+
 class Ending:
     """A run or a callback that ends while it is waited for the last time, and before that takes as long as `rounds_s` says."""
 
