@@ -8,6 +8,11 @@ import onnxruntime
 import pytest
 
 
+def without_nvidia(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framehop.inference.providers.DEVICES", ())
+    monkeypatch.setattr("framehop.inference.providers.DRIVER", "libno-such-driver.so")
+
+
 def broken_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     real = onnxruntime.InferenceSession
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,7 @@ def test_what_finds_no_room_is_counted_and_said_once_there_is_some(make: Callabl
         assert b"happened" not in read_all(reading)
         writer.write(LINE)
         said = read_all(reading).replace(b"\r\n", b"\n")
-        assert said == b"WARNING framehop: 3 lines are missing here, because nobody read them\n" + LINE
+        assert said == b"WARNING framehop: 3 lines are missing here, as there was no room for them\n" + LINE
         writer.write(LINE)
         assert read_all(reading).replace(b"\r\n", b"\n") == LINE, "it is said once"
 
@@ -80,8 +82,56 @@ def test_a_line_that_was_cut_is_ended_before_the_next() -> None:
     writer.write(b"." * (1 << 20) + b"\n")
     assert read_all(reading).strip(b".") == b""
     writer.write(LINE)
-    assert read_all(reading) == b"\nWARNING framehop: 1 lines are missing here, because nobody read them\n" + LINE
+    assert read_all(reading) == b"\nWARNING framehop: 1 lines are missing here, as there was no room for them\n" + LINE
     os.close(reading)
+    os.close(writing)
+
+
+def test_a_line_whose_end_alone_was_dropped_is_ended_before_the_next() -> None:
+    with full(os.pipe) as (reading, writing):
+        writer = BoundedWriter(writing, wait_s=0.0)
+        os.read(reading, select.PIPE_BUF)
+        writer.write(b"." * select.PIPE_BUF)
+        writer.write(b"\n")
+        read_all(reading)
+        writer.write(LINE)
+        assert read_all(reading).startswith(b"\nWARNING framehop: 1 lines are missing")
+
+
+def test_a_pipe_that_cannot_be_opened_anew_is_not_waited_for_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> int:
+        raise PermissionError  # root has made the pipe, and started the command as somebody else
+
+    monkeypatch.setattr(os, "open", refuse)
+    with full(os.pipe) as (reading, writing):
+        writer = BoundedWriter(writing, wait_s=0.0)
+        os.read(reading, select.PIPE_BUF)
+        thread = threading.Thread(target=writer.write, args=(b"." * (1 << 20) + b"\n",), daemon=True)
+        thread.start()
+        thread.join(60)
+        waits = thread.is_alive()
+        read_all(reading)
+        assert not waits
+
+
+def test_what_finds_no_room_on_a_disk_is_counted_and_said_too(tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb", buffering=0) as file, (tmp_path / "messages").open("wb") as later:
+        writer = BoundedWriter(file.fileno())
+        assert writer.write(LINE) == len(LINE)
+        os.dup2(later.fileno(), file.fileno())
+        writer.flush()
+    said = (tmp_path / "messages").read_bytes()
+    assert said == b"WARNING framehop: 1 lines are missing here, as there was no room for them\n"
+
+
+def test_one_whose_reader_went_away_meanwhile_can_be_flushed() -> None:
+    reading, writing = os.pipe()
+    writer = BoundedWriter(writing, wait_s=0.0)
+    writer.write(b"." * (1 << 20) + b"\n")
+    os.close(reading)
+    writer.flush()
+    with pytest.raises(BrokenPipeError):
+        writer.write(LINE)
     os.close(writing)
 
 
@@ -114,7 +164,16 @@ def test_a_file_keeps_its_place(tmp_path: Path) -> None:
     assert path.read_bytes() == b"before\n" + LINE + b"after\n"
 
 
-def test_a_command_whose_stderr_nobody_reads_does_its_work(tmp_path: Path) -> None:
+@contextmanager
+def full_disk() -> Iterator[Ends]:
+    with Path("/dev/full").open("wb") as file:
+        yield 0, file.fileno()
+
+
+@pytest.mark.parametrize("stderr", [lambda: full(os.pipe), full_disk])
+def test_a_command_whose_stderr_takes_nothing_does_its_work(
+    tmp_path: Path, stderr: Callable[[], AbstractContextManager[Ends]]
+) -> None:
     command = [
         sys.executable,
         "-m",
@@ -126,5 +185,5 @@ def test_a_command_whose_stderr_nobody_reads_does_its_work(tmp_path: Path) -> No
         "--log",
         str(tmp_path / "log"),
     ]
-    with full(os.pipe) as (_, writing):
+    with stderr() as (_, writing):
         assert subprocess.run(command, stderr=writing, timeout=60, check=False).returncode == 0

@@ -17,6 +17,7 @@ from framehop.inference import providers
 from framehop.inference.engine import Engine
 from framehop.types import Detections
 from tests import tiny_model
+from tests.broken_runtime import without_nvidia
 from tests.commands import Done, framehop
 
 PINNED = Path(__file__).parents[1] / "cases" / "batch_dynamic_in_name_only"
@@ -137,7 +138,7 @@ def test_a_runtime_that_cannot_be_loaded_is_a_problem_with_its_reason(
 
 def test_a_gpu_build_without_a_gpu_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     _built_with(monkeypatch, "CUDAExecutionProvider")
-    monkeypatch.setattr(providers, "DEVICES", (Path("/no/such/device"),))
+    without_nvidia(monkeypatch)
     [(verdict, text)] = _runtime()
     assert (verdict, "GPU build" in text, "no NVIDIA device here" in text) == ("note", True, True)
     monkeypatch.setattr(providers, "DEVICES", (Path("/dev/null"),))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +11,11 @@ import pytest
 from framehop import timing
 from framehop.config.detect_options import DetectOptions
 from framehop.log import LogAt
-from framehop.pipeline import supervisor_run
+from framehop.pipeline import lifetime
+from framehop.pipeline.callback import Callback
+from framehop.pipeline.lifetime import Lifetime
+from framehop.pipeline.pump import Pump
+from framehop.pipeline.push import Pusher
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.streams.roster import Roster
 from framehop.pipeline.streams.streams import Streams
@@ -27,7 +30,7 @@ FROZEN_S = 1200.0
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     clock = ManualClock()
-    for module in (timing, supervisor_run, crew):
+    for module in (timing, lifetime, crew):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -66,23 +69,57 @@ def test_only_the_time_in_which_the_supervisor_ran_is_part_of_the_drain(
         assert supervisor._drain(stop) is drained
 
 
-class Over(threading.Event):
-    """The end of a run, which comes while it is waited for the second time; before that everybody was frozen."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__()
-        self.clock, self.waits = clock, 0
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.clock.advance(FROZEN_S)
-        self.waits += 1
-        return self.waits == 2
-
-
-@pytest.mark.parametrize(("while_frozen", "ended"), [(True, False), (False, True)])
-def test_a_stop_waits_for_the_end_only_while_the_process_runs(
-    tmp_path: Path, clock: ManualClock, while_frozen: bool, ended: bool
+def test_callbacks_that_take_long_do_not_prolong_the_drain(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = SupervisorRun(supervisor_at(tmp_path), before_end=lambda: None)
-    run._over = Over(clock)
-    assert run.join(30.0, while_frozen=while_frozen) is ended
+    supervisor, rounds = supervisor_at(tmp_path), iter([0.5] * 20)
+    supervisor._workers.processes[0].popen = cast("subprocess.Popen[bytes]", Child())
+    monkeypatch.setattr(supervisor, "_wait", lambda _stop, _timeout_s: clock.advance(next(rounds)))
+    monkeypatch.setattr(supervisor._crew, "_hear", lambda _role, _process: clock.advance(6.0))
+    supervisor._crew.care()
+    with StopSignal() as stop:
+        assert not supervisor._drain(stop)
+
+
+class Ending:
+    """A run or a callback that ends while it is waited for the last time, and before that takes as long as `rounds_s` says."""
+
+    is_current, failure, stop_requested = False, None, True
+
+    def __init__(self, clock: ManualClock, rounds_s: list[float]) -> None:
+        self.clock, self.rounds = clock, iter(rounds_s)
+
+    def join(self, _timeout_s: float | None) -> bool:
+        took_s = next(self.rounds, 0.0)
+        self.clock.advance(took_s)
+        return not took_s
+
+    def request_stop(self, _drain_s: float | None = None) -> None:
+        pass
+
+
+@pytest.mark.parametrize("round_s", [FROZEN_S, 3.0])
+def test_a_stop_waits_only_while_the_process_runs(
+    tmp_path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture, round_s: float
+) -> None:
+    run, pump = Ending(clock, [FROZEN_S]), Ending(clock, [round_s] * 9)
+    life = life_of(LogAt.of(tmp_path), run, pump)
+    life.stop(0.0)
+    left_alone = "on_event still has events to take" in caplog.text
+    assert left_alone is (round_s < FROZEN_S)
+
+
+def life_of(at: LogAt, run: Ending, pump: Ending) -> Lifetime:
+    life = Lifetime(
+        at,
+        cast(SupervisorRun, run),
+        Pusher(at),
+        lane="main",
+        drain_s=0.0,
+        create=True,
+        calls=[Callback("on_event", lambda _record: None)],
+        waited_for=[],
+        events_from_start=False,
+    )
+    life._begun, life._pumps = True, [cast(Pump, pump)]
+    return life

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +21,7 @@ from framehop.inference.providers import (
     check,
     choose,
 )
+from tests.broken_runtime import without_nvidia
 
 SHAPES = Profile(items={"image": (300, 300, 3), "sizes": (2,)}, max_batch=8)
 CPU_BUILD, GPU_BUILD = [CPU], [TENSORRT, CUDA, CPU]
@@ -52,18 +55,28 @@ def test_a_build_without_it_says_what_to_install(provider: Provider) -> None:
 
 
 def test_without_a_device_a_gpu_build_is_not_asked_for_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providers, "DEVICES", (Path("/no/such/device"),))
+    without_nvidia(monkeypatch)
     assert chain("auto", GPU_BUILD) == [CPU]
     assert [name for name, _ in choose(SessionOptions(provider="cuda", allow_fallback=True), GPU_BUILD, SHAPES)] == [
         CPU
     ]
 
 
+@pytest.mark.parametrize(("error", "first"), [(0, CUDA), (100, CPU)])
+def test_a_driver_whose_first_user_makes_the_devices_is_asked(
+    monkeypatch: pytest.MonkeyPatch, error: int, first: str
+) -> None:
+    driver = SimpleNamespace(cuInit=lambda _flags: error)
+    monkeypatch.setattr(providers, "DEVICES", ())
+    monkeypatch.setattr(ctypes, "CDLL", {providers.DRIVER: driver}.__getitem__)
+    assert chain("auto", GPU_BUILD)[0] == first
+
+
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
 def test_without_a_device_nothing_is_said_of_packages(
     provider: Provider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(providers, "DEVICES", (Path("/no/such/device"),))
+    without_nvidia(monkeypatch)
     with pytest.raises(ModelError, match=f"asked for {provider}, but there is no NVIDIA device here") as caught:
         chain(provider, GPU_BUILD)
     assert check(SessionOptions(provider=provider, allow_fallback=True), [CPU]) == "cpu"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,8 +30,9 @@ _BELOW = {CPU: (), CUDA: (CPU,), TENSORRT: (CUDA, CPU), OPENVINO: (CPU,)}
 
 _NO_DEVICE = "there is no NVIDIA device here: nvidia-smi has to work, and a container to be given the GPU (docker run --gpus all)"
 
-# One of these is there where a driver of NVIDIA's is: on a PC, on Windows' subsystem for Linux, on a Jetson.
+# One of these is there where a driver of NVIDIA's was used: on a PC, on Windows' subsystem for Linux, on a Jetson.
 DEVICES = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/nvmap"))
+DRIVER = "libcuda.so.1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,16 @@ def choose(options: SessionOptions, available: Sequence[str], profile: Profile) 
 
 def has_nvidia() -> bool:
     """Tell whether a GPU of NVIDIA's can be seen here, which a container need not show."""
-    return any(device.exists() for device in DEVICES)
+    return any(device.exists() for device in DEVICES) or _finds_one()
+
+
+def _finds_one() -> bool:
+    """Tell whether NVIDIA's driver finds a GPU. After the start of a machine without a screen its first user makes the devices, by
+    asking just this."""
+    try:
+        return bool(ctypes.CDLL(DRIVER).cuInit(0) == 0)
+    except (OSError, AttributeError):
+        return False
 
 
 def check(options: SessionOptions, active: Sequence[str]) -> Active:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from framehop.budgets import DRAIN_GRACE_S, PIPELINE_END_S
+from framehop.budgets import AWAY_S, DRAIN_GRACE_S, PIPELINE_END_S
 from framehop.errors import ClosedError, ProcessError
 from framehop.forks import Home
 from framehop.log import LogAt
@@ -23,6 +24,25 @@ from framehop.types import EventRecord
 logger = logging.getLogger(__name__)
 
 READY_POLL_S = 0.05
+LOOK_S = 0.5
+
+
+class _Awake:
+    """A time to wait, of which only that counts in which this process was not frozen as a whole."""
+
+    def __init__(self, left_s: float) -> None:
+        self._left_s = left_s
+
+    def wait(self, join: Callable[[float], bool]) -> bool:
+        """Return whether `join`, which waits for as long as it is told to, comes true while time is left."""
+        while True:
+            began_s = time.monotonic()
+            joined = join(min(LOOK_S, self._left_s))
+            took_s = time.monotonic() - began_s
+            if took_s <= AWAY_S:
+                self._left_s = max(0.0, self._left_s - took_s)
+            if joined or not self._left_s:
+                return joined
 
 
 class Lifetime:
@@ -156,12 +176,12 @@ class Lifetime:
         self.raise_failure()
 
     def _await_end(self, drain_s: float | None) -> None:
-        deadline = Deadline.after((self._drain_s if drain_s is None else drain_s) + DRAIN_GRACE_S + PIPELINE_END_S)
-        if not self._session.join(deadline.remaining_s, while_frozen=False):
+        awake = _Awake((self._drain_s if drain_s is None else drain_s) + DRAIN_GRACE_S + PIPELINE_END_S)
+        if not awake.wait(self._session.join):
             why = stuck(self._waited_for) or "see its messages"
             raise ProcessError(f"the pipeline on {self._at.url} does not end: {why}")
         for pump, call in zip(self._pumps, self._calls, strict=True):
-            if not pump.join(deadline.remaining_s):
+            if not awake.wait(pump.join):
                 why = stuck([call]) or f"{call.name} still has events to take"
                 logger.warning("the pipeline on %s has ended, but %s; it is left alone", self._at.url, why)
         if self._first is not None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 
-from framehop.budgets import AWAY_S
 from framehop.pipeline import at_exit
 from framehop.pipeline.stop import StopSignal
 from framehop.pipeline.supervisor.status import Summary
@@ -75,19 +73,14 @@ class SupervisorRun:
         """The result of the run, once it is over without an error."""
         return self._ended if isinstance(self._ended, Summary) else None
 
-    def join(self, timeout_s: float | None, *, while_frozen: bool = True) -> bool:
-        """Wait for the end of the run; False when the time is up, or when called from the run's own thread. `while_frozen`: whether
-        time counts in which this process was stopped."""
+    def join(self, timeout_s: float | None) -> bool:
+        """Wait for the end of the run; False when the time is up, or when called from the run's own thread."""
         if self.is_current:
             return False
         deadline = Deadline.after(timeout_s) if timeout_s is not None else None
         # Wait in slices: Python handles a signal only once the main thread runs again, and the kernel may have given the signal to
         # another thread, as it does when a stopped process has just been continued.
-        began_s = time.monotonic()
         while not self._over.wait(LOOK_S if deadline is None else min(LOOK_S, deadline.remaining_s)):
-            took_s, began_s = time.monotonic() - began_s, time.monotonic()
-            if deadline is not None and took_s > AWAY_S and not while_frozen:
-                deadline = deadline.later(took_s)
             if deadline is not None and deadline.expired:
                 return False
         return True

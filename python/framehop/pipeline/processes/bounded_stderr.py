@@ -7,6 +7,7 @@ writes then waits for a room that never comes, and the supervisor would watch ov
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import select
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 
 WAIT_S = 1.0  # a reader that is at work makes room by then; well below HANG_S, after which a silent process is killed
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # a file's disk, its owner's quota, or what `ulimit -f` gives it
+
 
 def bound_stderr() -> None:
-    """Let no write to stderr wait for longer than WAIT_S, be it ours or, if it is a pipe or a terminal, a library's. Call it before
-    anything is logged, and only in a process of framehop's own. What a program has put in the place of `sys.stderr` stays."""
+    """Let no write to stderr wait for longer than WAIT_S, be it ours or, if it is a pipe or a terminal that we may open, a
+    library's. Call it before anything is logged, and only in a process of framehop's own. What a program has put in the place of
+    `sys.stderr` stays."""
     before = sys.stderr
     replaced = before is not sys.__stderr__
     if replaced or not before:  # it is None where stderr is closed
@@ -39,8 +43,9 @@ def bound_stderr() -> None:
 
 
 class BoundedWriter(io.RawIOBase):
-    """Writes whole lines to a descriptor that it does not own. What finds no room within `wait_s` is dropped and counted; how many
-    lines that were is said as soon as there is room, and until then nothing waits at all. Thread-safe.
+    """Writes whole lines to a descriptor that it does not own. What finds no room within `wait_s`, or on a disk, is dropped and
+    counted; how many lines that were is said as soon as there is room, and until then nothing waits at all. Thread-safe. Raises
+    OSError for any other reason, such as a reader that is gone.
 
     A pipe or a terminal at `number` is opened anew under the same number, as one that is not waited for.
     """
@@ -48,13 +53,14 @@ class BoundedWriter(io.RawIOBase):
     def __init__(self, number: int, wait_s: float = WAIT_S) -> None:
         super().__init__()
         self._number, self._wait_s = number, wait_s
-        _open_anew(number)
+        # A pipe that has room has it for so much, and a write of no more than that does not wait.
+        self._piece = None if _open_anew(number) else select.PIPE_BUF
         self._socket = _socket_at(number)
         self._room = select.poll()
         self._room.register(number, select.POLLOUT)
         self._lock = threading.RLock()  # a signal handler may write while its thread does
         self._dropped = 0
-        self._cut = False  # the last line that came through has no end
+        self._cut = False  # what came through last does not end a line
 
     def write(self, data: ReadableBuffer) -> int:
         """Write `data`, or as much of it as finds room in time; return its length in any case."""
@@ -63,12 +69,12 @@ class BoundedWriter(io.RawIOBase):
             done = self._put(text, self._wait_s) if self._has_told() else 0
             if done < len(text):
                 self._dropped += max(1, text.count(b"\n", done))
-                self._cut = self._cut or done > 0
         return len(text)
 
     def flush(self) -> None:
         super().flush()
-        with self._lock:
+        # A process flushes before it ends, from which a reader that is gone must not keep it.
+        with self._lock, contextlib.suppress(OSError):
             self._has_told()
 
     def _has_told(self) -> bool:
@@ -76,12 +82,10 @@ class BoundedWriter(io.RawIOBase):
         if not self._dropped:
             return True
         start = "\n" if self._cut else ""
-        told = f"{start}WARNING framehop: {self._dropped} lines are missing here, because nobody read them\n".encode()
-        done = self._put(told, 0.0)
-        if done < len(told):
-            self._cut = self._cut or done > 0
+        told = f"{start}WARNING framehop: {self._dropped} lines are missing here, as there was no room for them\n"
+        if self._put(told.encode(), 0.0) < len(told):
             return False
-        self._dropped, self._cut = 0, False
+        self._dropped = 0
         return True
 
     def _put(self, text: bytes, wait_s: float) -> int:
@@ -90,10 +94,16 @@ class BoundedWriter(io.RawIOBase):
         done = 0
         while done < len(text) and self._room.poll(deadline.remaining_s * 1000):
             try:
-                done += self._send(text[done:])
+                done += self._send(text[done:][: self._piece])
             except BlockingIOError:  # another process took the room
                 if deadline.expired:
                     break
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                break
+        if done:
+            self._cut = text[done - 1 : done] != b"\n"
         return done
 
     def _send(self, text: bytes) -> int:
@@ -114,17 +124,19 @@ class BoundedWriter(io.RawIOBase):
         return os.isatty(self._number)
 
 
-def _open_anew(number: int) -> None:
-    """Have writes to the pipe or terminal at `number` refused rather than kept waiting. O_NONBLOCK would hold for everybody who
-    shares what was opened, such as the shell; so it is opened once more. A file is left alone: its position is shared too."""
+def _open_anew(number: int) -> bool:
+    """Have writes to the pipe or terminal at `number` refused rather than kept waiting; return False where that cannot be had.
+    O_NONBLOCK would hold for everybody who shares what was opened, such as the shell; so it is opened once more. A file is left
+    alone: its position is shared too."""
     if not (stat.S_ISFIFO(os.fstat(number).st_mode) or os.isatty(number)):
-        return
-    with contextlib.suppress(
-        OSError
-    ):  # no more readers, or another user's terminal: it is asked for room before each write
+        return True
+    try:
         own = os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        os.dup2(own, number)
-        os.close(own)
+    except OSError:  # no more readers; or another user's, as where root made the pipe and started us as somebody else
+        return False
+    os.dup2(own, number)
+    os.close(own)
+    return True
 
 
 def _socket_at(number: int) -> socket.socket | None:

@@ -26,7 +26,7 @@ class Crew:
         """`roles`: in the order in which they drain; they start in the reverse order. `on_beat`: called after each beat."""
         self._roles, self._fail_at, self._on_beat = roles, fail_at, on_beat
         self._counters = Counters()
-        self._cared_s = time.monotonic()
+        self._cared_s = self._rested_s = time.monotonic()  # when it began to care last, and when it was done with that
         self._away_s = 0.0
         self.incidents: list[Incident] = []
         self.left_behind = False
@@ -47,7 +47,7 @@ class Crew:
     def start(self) -> None:
         for role, process in self._kept():
             self._start(role, process)
-        self._cared_s = time.monotonic()
+        self._cared_s = self._rested_s = time.monotonic()
 
     def care(self) -> None:
         """Hear all processes, collect the dead, kill the hung, start those that are due. A draining one is not started again."""
@@ -59,20 +59,25 @@ class Crew:
             process.kill_if_hung(now_s)
             if process.restart_at_s is not None and time.monotonic() >= process.restart_at_s:
                 self._counters.restarts += self.try_start(role, process)
+        self._rested_s = time.monotonic()
 
     @property
     def away_s(self) -> float:
-        """The time, all in all, in which this thread did not run, up to this moment."""
-        away_s = time.monotonic() - self._cared_s
-        return self._away_s + (away_s if away_s > AWAY_S else 0.0)
+        """The time, all in all, in which this thread did not run, up to this moment. The time in which the program's callbacks
+        hold it up does not count: the processes work meanwhile."""
+        return self._away_s + self._away_until(time.monotonic())
+
+    def _away_until(self, now_s: float) -> float:
+        away_s = now_s - self._rested_s
+        return away_s if away_s > AWAY_S else 0.0
 
     def _excuse(self, now_s: float) -> None:
         """Count no time against anybody in which this thread did not run: what froze it (SIGSTOP to the group, docker pause)
         has frozen the others too, and they need a moment to give a sign of life."""
+        self._away_s += self._away_until(now_s)
         away_s, self._cared_s = now_s - self._cared_s, now_s
         if away_s <= AWAY_S:
             return
-        self._away_s += away_s
         logger.warning("the supervisor did not run for %.0f s: its processes get as much time again", away_s)
         for process in self.processes:
             process.excuse(away_s, now_s)
