@@ -3,6 +3,7 @@ frame has its event."""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -154,7 +155,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
             line = [_placed(frame, offset) for offset, frame in enumerate(frames)]
             log, models = Log(site, deque(line)), DetectorModels()
             models.known.set()
-            models.at_once = LANES
+            models.at_once, models._run_s = LANES, LANES / capacity
             site.begin({P: Tenure(number=1, offset=0)})
             site.intake = Intake(
                 cast(FrameConsumer, log),
@@ -226,6 +227,20 @@ def test_under_latest_at_125_percent_nearly_all_that_can_be_looked_at_is_in_time
     assert in_time >= 0.85 * 40 * 20
     assert max(site.looked_us.values()) <= 300_000
     assert log.longest <= 30
+
+
+@pytest.mark.parametrize("goes_on", [True, False], ids=["the log goes on", "no more comes"])
+def test_no_frame_makes_way_where_there_are_more_lanes_than_a_decoder_has_threads(
+    work: Work, monkeypatch: pytest.MonkeyPatch, goes_on: bool
+) -> None:
+    """Eight lanes come free at once, after 600 ms. Six frames have waited for them for long, two have just come."""
+    monkeypatch.setattr(sys.modules[__name__], "LANES", 8)
+    begin = [camera(f"begin-{k}", 1, 1) for k in range(8)]
+    old = [camera(f"old-{k}", 1, 1, phase_us=100_000) for k in range(6)]
+    new = [camera(f"new-{k}", 1, 1, phase_us=590_000) for k in range(2)]
+    last = [camera("last", 1, 1, phase_us=900_000)] if goes_on else []
+    site, _ = work([*begin, *old, *new, *last], "latest", capacity=8 / 0.6)
+    assert Counter(event.outcome for event in site.events) == {"detected": 16 + goes_on}
 
 
 def test_no_frame_is_looked_at_much_later_than_its_age_allows(work: Work) -> None:

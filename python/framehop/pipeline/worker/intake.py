@@ -117,17 +117,24 @@ class Intake:
         records = self._consumer.poll(0 if full else READ_AT_ONCE, 0.0 if busy else POLL_S)
         for job in self._jobs(records):
             self._answers.answer(self._waiting.put(job))
-        self._work_off(min(self._models.ahead - self._in_flight.pictures, self._decoders.room))
+        lanes, room = self._models.ahead - self._in_flight.pictures, self._decoders.room
+        self._work_off(min(lanes, room), crowded=lanes <= room)
         if not (records or busy):
             self._behind(())
             self.drain()
 
     def _work_off(
-        self, pictures: int, only: frozenset[Partition] | None = None, deadline: Deadline | None = None
+        self,
+        pictures: int,
+        only: frozenset[Partition] | None = None,
+        deadline: Deadline | None = None,
+        *,
+        crowded: bool = False,
     ) -> None:
-        """Decode frames whose turn it is, so that the lanes have `pictures` more to look at, and skip those that are too old."""
+        """Decode frames whose turn it is, so that the lanes have `pictures` more to look at, and skip those that are too old.
+        `crowded`: see `WaitingRoom.turn`."""
         begun_us = now_us()
-        turn = self._waiting.turn(pictures, begun_us, only)
+        turn = self._waiting.turn(pictures, begun_us, only, crowded=crowded)
         self._answers.answer(turn.passed)
         if turn.jobs:
             self._behind([job.record for job in turn.jobs])

@@ -149,13 +149,15 @@ class WaitingRoom:
         self._bytes += _size(job)
         return self._passed(line)
 
-    def turn(self, pictures: int, now_us: int, only: Collection[Partition] | None = None) -> Turn:
+    def turn(
+        self, pictures: int, now_us: int, only: Collection[Partition] | None = None, *, crowded: bool = True
+    ) -> Turn:
         """Take out what is to be done now. `pictures`: how many frames may be looked at soon. Streams that had the fewest turns of
         late come first, and of them those with the oldest frames. `now_us`: the worker's wall clock. `only`: of these
-        partitions, None for all."""
+        partitions, None for all. `crowded`: whether no lane is left for others, so that late frames make way."""
         turn = Turn(passed=self._expire(now_us))
         waiting = [line for line in self._lines.values() if line.wanted and (only is None or line.key[0] in only)]
-        late = set[_Line]()  # they make way only once no lane is left for them
+        late = set[_Line]()
         for _ in range(pictures):
             if not waiting:
                 break
@@ -164,7 +166,7 @@ class WaitingRoom:
             turn.jobs.extend(line.take_wanted())
             if not line.wanted:
                 waiting.remove(line)
-        for line in late:
+        for line in late if crowded else ():
             line.refuse_all(TOO_OLD)
             turn.passed.extend(self._passed(line))
         self._catch_up(turn, only)
