@@ -6,8 +6,6 @@ writes then waits for a room that never comes, and the supervisor would watch ov
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import io
 import os
 import select
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 WAIT_S = 1.0  # a reader that is at work makes room by then; well below HANG_S, after which a silent process is killed
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # a file's disk, its owner's quota, or what `ulimit -f` gives it
 
 
 def bound_stderr() -> None:
@@ -43,9 +39,9 @@ def bound_stderr() -> None:
 
 
 class BoundedWriter(io.RawIOBase):
-    """Writes whole lines to a descriptor that it does not own. What finds no room within `wait_s`, or on a disk, is dropped and
-    counted; how many lines that were is said as soon as there is room, and until then nothing waits at all. Thread-safe. Raises
-    OSError for any other reason, such as a reader that is gone.
+    """Writes whole lines to a descriptor that it does not own. What finds no room within `wait_s`, or none on a disk, or no reader
+    any more, is dropped and counted; how many lines that were is said as soon as there is room, and until then nothing waits at
+    all. Thread-safe. A write does not raise OSError: the work is worth more than the messages about it.
 
     A pipe or a terminal at `number` is opened anew under the same number, as one that is not waited for.
     """
@@ -73,8 +69,7 @@ class BoundedWriter(io.RawIOBase):
 
     def flush(self) -> None:
         super().flush()
-        # A process flushes before it ends, from which a reader that is gone must not keep it.
-        with self._lock, contextlib.suppress(OSError):
+        with self._lock:
             self._has_told()
 
     def _has_told(self) -> bool:
@@ -98,9 +93,7 @@ class BoundedWriter(io.RawIOBase):
             except BlockingIOError:  # another process took the room
                 if deadline.expired:
                     break
-            except OSError as error:
-                if error.errno not in _FULL:
-                    raise
+            except OSError:  # the disk of a file is full, the reader of a pipe or a terminal is gone
                 break
         if done:
             self._cut = text[done - 1 : done] != b"\n"
