@@ -170,7 +170,7 @@ def test_what_create_makes_is_what_check_wants() -> None:
         (state(replication=3, min_insync_replicas="1"), "min.insync.replicas", "2"),
         (state(replication=3, min_insync_replicas="3"), "min.insync.replicas", "2 or less"),
         (state(replication=1, min_insync_replicas="2"), "min.insync.replicas", "1 or less"),
-        (state(retention_ms="-1"), "retention.ms", "a bound"),
+        (state(retention_ms="-1", retention_bytes="-1"), "retention.ms", "a bound"),
     ],
 )
 def test_a_setting_that_costs_frames_is_found(topic: TopicState, setting: str, wanted: str) -> None:
@@ -185,6 +185,7 @@ def test_of_a_setting_that_the_broker_hides_nothing_is_found(caplog: pytest.LogC
     assert _check_frames_size(hidden, {}, 2_000_000) == []
     assert _check_events_size(hidden) == []
     assert check_offsets_retention([hidden], {"broker 1": {"offsets.retention.minutes": "10080"}}) == []
+    assert _check_topic(replace(hidden, config={"retention.ms": "-1"})) == [], "its retention.bytes may bound it"
     _say_hidden(hidden)
     [record] = caplog.records
     assert "cleanup.policy" in record.getMessage()
@@ -194,6 +195,8 @@ def test_too_few_replicas_in_sync_are_found() -> None:
     (finding,) = _check_topic(state(replication=3, in_sync=1))
     assert str(finding).startswith("x.frames: the number of replicas in sync is 1, and should be 2 or more: ")
     assert _check_topic(state(replication=3, in_sync=2)) == []
+    (finding,) = _check_topic(TopicState(name="x.frames", partitions=2, replication=3, in_sync=0, config={}))
+    assert finding.wanted == "1 or more", "whatever min.insync.replicas is, which the broker hides"
 
 
 def test_a_bound_by_size_and_two_copies_that_must_both_be_there_are_a_choice() -> None:

@@ -37,11 +37,8 @@ def warn_of_long_session(connection: Connection, group: str) -> None:
         with translated(connection.url, connection.causes):
             futures = connection.admin.describe_configs([resource], request_timeout=REQUEST_S)
             session_s = int(futures[resource].result(REQUEST_S)["consumer.session.timeout.ms"].value) / 1000
-    except (
-        FramehopError,
-        KeyError,
-        TypeError,
-    ) as error:  # no right to look, a broker before 4.0, or one that hides the value
+    except (FramehopError, KeyError, TypeError) as error:
+        # There is no right to look, the broker is older than 4.0, or it hides the value.
         logger.info("the session timeout of group %s is not known: %s", group, error)
         return
     if session_s > LONG_SESSION_S:

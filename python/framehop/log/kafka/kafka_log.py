@@ -217,8 +217,8 @@ class KafkaLog:
         return ends(self._connection, self._connection.frame_partitions())
 
     def committed(self, group: str) -> dict[Partition, int]:
-        self._check_open()
         with self._lock:
+            self._check_open()  # under the lock, so that `close` finds every client that was made
             if group not in self._groups:
                 self._groups[group] = GroupOffsets(self._connection, self._url.group(group))
             offsets = self._groups[group]

@@ -91,7 +91,7 @@ def _check_topic(topic: TopicState) -> list[Finding]:
         found.append(_finding(where, "segment.ms", segment_ms, f"{retention_ms // 10} or less", why))
     if (value := config.get("cleanup.policy", "delete")) != "delete":
         found.append(_finding(where, "cleanup.policy", value, "delete", "compaction keeps one record per camera"))
-    if retention_ms < 0 and int(config.get("retention.bytes", -1)) < 0:
+    if retention_ms < 0 and int(config.get("retention.bytes", 0)) < 0:
         why = "nothing is ever removed, until the brokers' disks are full; retention.bytes would bound it too"
         found.append(_finding(where, "retention.ms", retention_ms, "a bound", why))
     return [*found, *_check_replicas(topic)]
@@ -100,13 +100,13 @@ def _check_topic(topic: TopicState) -> list[Finding]:
 def _check_replicas(topic: TopicState) -> list[Finding]:
     """Check that records are taken now, and that one broker may be away, where there are copies enough for that, without a loss and
     without a halt."""
-    if "min.insync.replicas" not in topic.config:
-        return []
-    insync, copies = int(topic.config["min.insync.replicas"]), topic.replication
+    insync, copies = int(topic.config.get("min.insync.replicas", 1)), topic.replication
     found = []
     if topic.in_sync < min(insync, copies):
         why = "until then nothing can be written; are all brokers up?"
         found.append(_finding(topic.name, "the number of replicas in sync", topic.in_sync, f"{insync} or more", why))
+    if "min.insync.replicas" not in topic.config:
+        return found
     wanted, why = "", ""
     if copies >= 3 and insync < 2:
         wanted, why = "2", "an acknowledged frame would be lost with one broker"
