@@ -79,7 +79,7 @@ class Profile:
 def choose(options: SessionOptions, available: Sequence[str], profile: Profile) -> list[tuple[str, ProviderOptions]]:
     """Return providers in order of preference. Raises ModelError when the installed runtime or this machine lacks the one asked
     for, unless another will do."""
-    # Without a device a GPU build would print a page of errors before it takes the CPU.
+    # A GPU build on a machine without a device would print a page of errors before it takes the CPU.
     usable = available if has_nvidia() else [name for name in available if name not in {CUDA, TENSORRT}]
     wanted = _WANTED.get(options.provider) or (CUDA if CUDA in usable else CPU)
     if wanted not in available and not options.allow_fallback:
