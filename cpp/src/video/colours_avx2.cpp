@@ -5,10 +5,10 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "colours.hpp"
+#include "framehop/base/rgb_avx2.hpp"
 
 #define FRAMEHOP_AVX2 [[gnu::target("avx2")]]
 
@@ -17,29 +17,8 @@
 namespace framehop::video {
 namespace {
 
-constexpr std::uint32_t kColumns = 32;  // converted at once
-constexpr int kMiddle = 128 * 8;        // of a sample of U or V that has no colour
-constexpr std::size_t kLane = 16;       // bytes of half a register
-
-using Bytes32 = std::array<std::int8_t, 32>;
-
-// Where the bytes of one channel go in the `part`th third of sixteen pixels, for both halves of a register. The channel
-// has its even pixels first, then its odd ones.
-constexpr Bytes32 places(std::size_t part, std::size_t channel) {
-    Bytes32 found{};
-    for (std::size_t k = 0; k < kLane; ++k) {
-        const std::size_t at = part * kLane + k;
-        const std::size_t pixel = at / 3;
-        const std::size_t place = pixel % 2 * 8 + pixel / 2;
-        found[k] = at % 3 == channel ? static_cast<std::int8_t>(place) : std::int8_t{-1};  // -1: none, the byte is 0
-        found[k + kLane] = found[k];
-    }
-    return found;
-}
-
-constexpr std::array<std::array<Bytes32, 3>, 3> kPlaces{{{places(0, 0), places(0, 1), places(0, 2)},
-                                                         {places(1, 0), places(1, 1), places(1, 2)},
-                                                         {places(2, 0), places(2, 1), places(2, 2)}}};
+constexpr std::uint32_t kColumns = rgb_avx2::kPixels;  // converted at once
+constexpr int kMiddle = 128 * 8;                       // of a sample of U or V that has no colour
 
 // Sixteen numbers of 16 bits each.
 struct Factors {
@@ -78,21 +57,6 @@ FRAMEHOP_AVX2 inline __m256i channel(__m256i even, __m256i odd, __m256i tint) {
     return _mm256_packus_epi16(_mm256_adds_epi16(even, tint), _mm256_adds_epi16(odd, tint));
 }
 
-template <int part, int k>
-FRAMEHOP_AVX2 inline __m256i placed(__m256i channel) {
-    return _mm256_shuffle_epi8(channel, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kPlaces[part][k].data())));
-}
-
-// Returns the `part`th third of the lower sixteen pixels, and of the upper sixteen.
-template <int part>
-FRAMEHOP_AVX2 inline __m256i third(const __m256i (&rgb)[3]) {
-    return _mm256_or_si256(_mm256_or_si256(placed<part, 0>(rgb[0]), placed<part, 1>(rgb[1])), placed<part, 2>(rgb[2]));
-}
-
-FRAMEHOP_AVX2 inline void store(std::uint8_t* to, __m256i bytes) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), bytes);
-}
-
 // Converts 32 pixels of a row.
 FRAMEHOP_AVX2 inline void convert_row(const std::uint8_t* luma, const Tint& tint, const Factors& by, std::uint8_t* to) {
     const __m256i samples = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(luma));
@@ -100,10 +64,7 @@ FRAMEHOP_AVX2 inline void convert_row(const std::uint8_t* luma, const Tint& tint
     const __m256i odd = scaled(_mm256_srli_epi16(samples, 8), by);
     const __m256i rgb[3] = {channel(even, odd, tint.red), channel(even, odd, tint.green),
                             channel(even, odd, tint.blue)};
-    const __m256i thirds[3] = {third<0>(rgb), third<1>(rgb), third<2>(rgb)};
-    store(to, _mm256_permute2x128_si256(thirds[0], thirds[1], 0x20));
-    store(to + kColumns, _mm256_permute2x128_si256(thirds[2], thirds[0], 0x30));
-    store(to + 2UL * kColumns, _mm256_permute2x128_si256(thirds[1], thirds[2], 0x31));
+    rgb_avx2::store(rgb, to);
 }
 
 // Two rows that share their U and V, as far as they are converted.
