@@ -30,7 +30,7 @@ std::vector<std::uint8_t> set(char says, const std::string& reserved) {
 
 // The first slice of a picture with set 1, of kind P.
 std::vector<std::uint8_t> slice(const std::string& reserved, char shown) {
-    return unit(kTrail, "1" + std::string("010") + reserved + "010" + shown);
+    return unit(kTrail, std::string("1") + "010" + reserved + "010" + shown);
 }
 
 std::vector<std::uint8_t> joined(std::vector<std::uint8_t> first, const std::vector<std::uint8_t>& second) {
@@ -56,7 +56,7 @@ TEST(HiddenPictures, are_told_by_the_first_slice_behind_the_reserved_bits) {
     EXPECT_TRUE(hidden.hides(joined(set('1', "010"), slice("11", '0'))));
     EXPECT_FALSE(hidden.hides(slice("00", '1')));
     EXPECT_TRUE(hidden.hides(joined(slice("11", '0'), slice("11", '1'))));
-    EXPECT_FALSE(hidden.hides(unit(kTrail, "0010" + std::string("11") + "0100")))
+    EXPECT_FALSE(hidden.hides(unit(kTrail, std::string("0010") + "11" + "0100")))
         << "the second slice, without the first";
 }
 
