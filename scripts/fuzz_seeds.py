@@ -3,6 +3,7 @@ hosts, and the memory of a ring and of a link. Needs framehop[dev]."""
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import struct
@@ -46,10 +47,27 @@ def main() -> None:
             for suffix, more in {"": 0, "_taken": 2, "_gaps": 4}.items():
                 _write("video_decoder", name + suffix, bytes([options | more]) + b"".join(map(_sized, units)))
     _write("jpeg_header", "grey.jpg", _core.encode_jpeg(np.full((24, 32, 3), 90, np.uint8)))
+    _write_jpegs()
     _write_hop()
     _write_frames()
     _write_ring("one_picture", 8, "rgb8")
     _write_ring("planes", 51, "nv12")
+
+
+def _write_jpegs() -> None:
+    """Write small pictures of each sampling that the quick decoder reads, each behind the byte for its scale."""
+    from PIL import Image
+
+    picture = Image.linear_gradient("L").resize((37, 29)).convert("RGB")
+    for scale, (name, subsampling, restarts) in enumerate(
+        [("444", "4:4:4", 0), ("422", "4:2:2", 3), ("420", "4:2:0", 2), ("420_whole", "4:2:0", 0)]
+    ):
+        jpeg = io.BytesIO()
+        picture.save(jpeg, "JPEG", quality=90, subsampling=subsampling, restart_marker_blocks=restarts)
+        _write("jpeg_pixels", name, bytes([scale]) + jpeg.getvalue())
+    grey = io.BytesIO()
+    picture.convert("L").save(grey, "JPEG", optimize=True)
+    _write("jpeg_pixels", "grey", b"\3" + grey.getvalue())
 
 
 def _write_hop() -> None:

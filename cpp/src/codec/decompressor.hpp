@@ -36,6 +36,8 @@ class Decompressor {
     [[nodiscard]] Size size() const noexcept { return {info_.image_width, info_.image_height}; }
     [[nodiscard]] int precision() const noexcept { return info_.data_precision; }
     [[nodiscard]] J_COLOR_SPACE colours() const noexcept { return info_.jpeg_color_space; }
+    // All that the header says. The picture's next bytes are those of its first scan.
+    [[nodiscard]] const jpeg_decompress_struct& header() const noexcept { return info_; }
 
     // Decodes to RGB at eighths/8 of the size, straight into `view`, which has that many pixels.
     [[nodiscard]] bool decode(std::uint32_t eighths, const ImageView& view) noexcept;

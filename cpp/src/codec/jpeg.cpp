@@ -1,9 +1,13 @@
 #include "framehop/codec/jpeg.hpp"
 
+#include <algorithm>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "baseline.hpp"
 #include "decompressor.hpp"
 #include "frame_header.hpp"
 #include "framehop/base/error.hpp"
@@ -96,7 +100,47 @@ auto with_header(Bytes bytes, Use use) {
     throw Error(Errc::corrupt_picture, "damaged JPEG (" + what);
 }
 
-bool run(Decompressor& jpeg, std::uint32_t eighths, Orientation orientation, const ImageView& view) noexcept {
+#ifdef __x86_64__
+// Returns this thread's quick decoder, made when there is none.
+BaselineDecoder& baseline_decoder() {
+    thread_local const auto mine = std::make_unique<BaselineDecoder>();
+    return *mine;
+}
+
+bool read_rows(BaselineDecoder& decoder, const ImageView& view) noexcept {
+    for (std::uint32_t y = 0; y < view.height; ++y) {
+        if (!decoder.read_row(view.row(y))) return false;
+    }
+    return true;
+}
+
+// Reads rows of the size as stored, some at a time, and places them upright.
+bool read_turned_rows(BaselineDecoder& decoder, Size stored, Orientation orientation, const ImageView& view) {
+    constexpr std::uint32_t kStripRows = 16;
+    const std::uint32_t stride = 3 * stored.width;
+    std::vector<std::uint8_t> strip(std::size_t{kStripRows} * stride);
+    for (std::uint32_t top = 0; top < stored.height; top += kStripRows) {
+        const std::uint32_t count = std::min(kStripRows, stored.height - top);
+        if (!read_rows(decoder, {strip.data(), stored.width, count, stride, PixelFormat::rgb8})) return false;
+        place_rows({strip.data(), stored.width, count, stride, PixelFormat::rgb8}, top, orientation, view);
+    }
+    return true;
+}
+
+// Decodes what cameras write. Returns false if libjpeg has to decode the picture, from its first row on.
+bool run_quickly(const Decompressor& jpeg, std::uint32_t eighths, Orientation orientation, const ImageView& view) {
+    if (!has_baseline_kernels()) return false;
+    BaselineDecoder& decoder = baseline_decoder();
+    if (!decoder.start(jpeg.header(), eighths)) return false;
+    if (orientation == Orientation::upright) return read_rows(decoder, view);
+    return read_turned_rows(decoder, scaled(jpeg.size(), eighths), orientation, view);
+}
+#else
+bool run_quickly(const Decompressor&, std::uint32_t, Orientation, const ImageView&) noexcept { return false; }
+#endif
+
+bool run(Decompressor& jpeg, std::uint32_t eighths, Orientation orientation, const ImageView& view) {
+    if (run_quickly(jpeg, eighths, orientation, view)) return true;
     if (orientation == Orientation::upright) return jpeg.decode(eighths, view);
     return jpeg.decode_strips(eighths, [&](std::uint32_t top, const ConstImageView& rows) noexcept {
         place_rows(rows, top, orientation, view);
