@@ -128,5 +128,36 @@ TEST(Whole, any_sampling_that_libjpeg_scales_back_is_taken) {
     EXPECT_EQ(outcome(testing::patched(threefold, chroma, {0x21}), picture), "unsupported_picture");
 }
 
+Buffer without_tables(Buffer jpeg, std::uint8_t marker) {
+    for (std::size_t at = 2; jpeg[at + 1] != 0xDA;) {
+        const std::size_t size = std::size_t{2} + (jpeg[at + 2] << 8 | jpeg[at + 3]);
+        const auto start = jpeg.begin() + static_cast<long>(at);
+        if (jpeg[at + 1] == marker) {
+            jpeg.erase(start, start + static_cast<long>(size));
+        } else {
+            at += size;
+        }
+    }
+    return jpeg;
+}
+
+TEST(Whole, a_picture_without_tables_does_not_get_those_of_the_picture_before) {
+    const Buffer usual = kinds()[0].jpeg;
+    const Buffer other = compressed(kSize.width, kSize.height, [](jpeg_compress_struct& info) {
+        jpeg_set_quality(&info, 20, TRUE);
+        info.optimize_coding = TRUE;
+    });
+    for (const Buffer& before : {usual, other}) {
+        GuardedPicture whole(kSize.width, kSize.height);
+        ASSERT_EQ(outcome(usual, whole), "no error");
+        GuardedPicture picture(kSize.width, kSize.height);
+        ASSERT_EQ(outcome(before, picture), "no error");
+        EXPECT_EQ(outcome(without_tables(usual, 0xDB), picture), "corrupt_picture") << "has no steps";
+        ASSERT_EQ(outcome(before, picture), "no error");
+        EXPECT_EQ(outcome(without_tables(usual, 0xC4), picture), "no error") << "means the standard codes";
+        EXPECT_TRUE(same_pixels(picture, whole));
+    }
+}
+
 }  // namespace
 }  // namespace framehop::codec

@@ -22,7 +22,7 @@ struct Complaint {
     [[nodiscard]] bool is_unsupported() const noexcept;
 };
 
-// Reads one picture after the other. Each step returns false when libjpeg gives up, or at the first warning that means
+// Reads one picture. Each step returns false when libjpeg gives up, or at the first warning that means
 // pixels are missing or wrong; complaint() then says why, and the decompressor must be dropped. Not thread-safe.
 class Decompressor {
   public:
@@ -55,8 +55,6 @@ class Decompressor {
         return is_whole();
     }
 
-    // Makes it ready for the next picture.
-    void reset() noexcept { jpeg_abort_decompress(&info_); }
     [[nodiscard]] const Complaint& complaint() const noexcept { return complaint_; }
 
   private:

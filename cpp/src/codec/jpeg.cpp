@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,13 +49,6 @@ void check_view(Size source, const ImageView& view) {
     }
 }
 
-// Returns this thread's decompressor, made when there is none.
-std::optional<Decompressor>& decompressor() {
-    thread_local std::optional<Decompressor> mine;
-    if (!mine) mine.emplace();
-    return mine;
-}
-
 void check_colours(const Decompressor& jpeg) {
     if (jpeg.colours() == JCS_CMYK || jpeg.colours() == JCS_YCCK) {
         throw Error(Errc::unsupported_picture, "CMYK and YCCK JPEGs are not decoded; re-encode it as YCbCr or grey");
@@ -66,30 +58,20 @@ void check_colours(const Decompressor& jpeg) {
     }
 }
 
-// Calls `use` with a decompressor that has read the header. A decompressor that gave up, or did not read its picture to
-// the end, is not used again: libjpeg may still be half-way through damaged tables.
+// Calls `use` with a decompressor that has read the header. It is a new one each time: libjpeg would keep the tables of
+// one picture for the next that lacks its own, which then had wrong pixels, or none, by what came before it.
 template <class Use>
 auto with_header(Bytes bytes, Use use) {
     if (bytes.empty()) throw Error(Errc::corrupt_picture, "not a JPEG: 0 bytes");
-    std::optional<Decompressor>& jpeg = decompressor();
-    struct Spent {
-        std::optional<Decompressor>& jpeg;
-        bool fine = false;
-        explicit Spent(std::optional<Decompressor>& used) : jpeg(used) {}
-        Spent(const Spent&) = delete;
-        Spent& operator=(const Spent&) = delete;
-        ~Spent() { fine ? jpeg->reset() : jpeg.reset(); }
-    } spent(jpeg);
-    if (!jpeg->read_header(bytes)) {
-        const Complaint& why = jpeg->complaint();
+    Decompressor jpeg;
+    if (!jpeg.read_header(bytes)) {
+        const Complaint& why = jpeg.complaint();
         if (!why.is_lack_of_memory()) throw refused_header(bytes, why.text.data());
         throw Error(Errc::no_memory, std::string("no memory to read a JPEG's header: ") + why.text.data());
     }
-    check_colours(*jpeg);
-    if (jpeg->precision() != 8) throw refused_header(bytes, "bits a sample");
-    auto result = use(*jpeg);
-    spent.fine = true;
-    return result;
+    check_colours(jpeg);
+    if (jpeg.precision() != 8) throw refused_header(bytes, "bits a sample");
+    return use(jpeg);
 }
 
 [[noreturn]] void refuse(const Complaint& why, Bytes bytes, Size source) {
@@ -190,7 +172,6 @@ void decode(Bytes bytes, Size source, const ImageView& view) {
                                                    ", now it is stored as " + text(jpeg.size()));
         }
         if (!run(jpeg, eighths, orientation, view)) refuse(jpeg.complaint(), bytes, source);
-        return true;
     });
 }
 
