@@ -16,6 +16,7 @@ namespace framehop::codec {
 namespace {
 
 constexpr std::uint32_t kLast = 63;
+constexpr std::uint32_t kEnd = kLast + 1;
 
 // The numbers of the coefficients in a block in the order of a scan (ISO/IEC 10918-1, figure 5).
 constexpr std::array<std::uint8_t, kLast + 1> kZigzag{0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,
@@ -78,15 +79,14 @@ FRAMEHOP_BMI2 inline bool read_difference(Reader& reader, const DifferenceTable&
     return true;
 }
 
-// Reads a run and its value, which the table does not know together, behind place `at`. Returns the place of the value,
-// 64 behind the end of the block, or more if there is no such code.
-FRAMEHOP_BMI2 inline std::uint32_t read_long(Reader& reader, const RunTable& table, std::uint32_t entry,
+// Reads a run and its value, which the table does not give by this entry, behind place `at`. Returns the place of the
+// value, kEnd behind the end of the block, or more if there is no such code.
+FRAMEHOP_BMI2 inline std::uint32_t read_long(Reader& reader, const RunTable& table, RunTable::Entry entry,
                                              std::uint32_t at, std::int16_t* block) noexcept {
-    constexpr std::uint32_t kEnd = kLast + 1;
     constexpr std::uint32_t kNone = kEnd + 1;
     reader.refill();
-    HuffmanCode code{entry & 63U, entry >> 16};
-    if (code.length == 0) code = table.codes.find(reader.peek(16));
+    HuffmanCode code{RunTable::taken(entry), static_cast<std::uint16_t>(RunTable::last(entry))};
+    if (RunTable::places(entry) != RunTable::kLong || code.length == 0) code = table.codes.find(reader.peek(16));
     if (code.length == 0) return kNone;
     reader.take(code.length);
     const std::uint32_t size = code.symbol & 15U;
@@ -105,44 +105,52 @@ struct Runs {
     Reader& reader;
     const RunTable& table;
     std::int16_t* block;
-    std::uint32_t at = 0;      // place of the last one
-    std::uint32_t entry = 0;   // of what comes next
-    std::uint32_t places = 0;  // of `entry`
+    std::uint32_t at = 0;       // place of the last one
+    RunTable::Entry entry = 0;  // of what comes next
 
-    // Reads the next one if the table knows it and it is not the last of all.
+    // Reads what the table gives at once, if the block goes on behind it.
     FRAMEHOP_BMI2 bool step() noexcept {
         entry = table.entries[reader.peek(RunTable::kBits)];
-        places = entry >> 8 & 0xFFU;
-        if (at + places >= kLast) [[unlikely]]
+        const std::uint32_t last = at + RunTable::places(entry);
+        if (last >= kLast) [[unlikely]]
             return false;
-        put();
+        reader.take(RunTable::taken(entry));
+        block[kPlaces[at + RunTable::first_places(entry)]] = RunTable::first(entry);
+        block[kPlaces[last]] = RunTable::last(entry);
+        at = last;
         return true;
     }
-    FRAMEHOP_BMI2 void put() noexcept {
-        at += places;
-        reader.take(entry);
-        block[kPlaces[at]] = static_cast<std::int16_t>(entry >> 16);
+
+    // Reads what the table gives at once, if it ends the block. The end alone has a value of 0, at the last place.
+    FRAMEHOP_BMI2 bool end() noexcept {
+        const std::uint32_t last = at + RunTable::places(entry) - RunTable::kEndOfBlock;
+        if ((RunTable::places(entry) & RunTable::kEndOfBlock) == 0 || last >= kLast) return false;
+        reader.take(RunTable::taken(entry));
+        add(at + RunTable::first_places(entry), RunTable::first(entry));
+        add(last, RunTable::last(entry));
+        at = last;
+        return true;
+    }
+
+    FRAMEHOP_BMI2 void add(std::uint32_t place, std::int16_t value) const noexcept {
+        block[kPlaces[place]] = static_cast<std::int16_t>(block[kPlaces[place]] | value);
     }
 };
 
 // Reads what follows the mean. `flat` says whether that is nothing.
 FRAMEHOP_BMI2 inline bool read_runs(Reader& reader, const RunTable& table, std::int16_t* block, bool& flat) noexcept {
     Runs runs{reader, table, block};
-    flat = false;
     for (;;) {
         if (runs.step() && runs.step() && runs.step()) {
             reader.refill();
-        } else if (runs.places == RunTable::kEndOfBlock) {
+        } else if (runs.end()) {
             flat = runs.at == 0;
-            reader.take(runs.entry);
             return true;
-        } else if (runs.places == RunTable::kLong) {
-            runs.at = read_long(reader, table, runs.entry, runs.at, block);
-            if (runs.at >= kLast) return runs.at <= kLast + 1;
         } else {
-            if (runs.at + runs.places != kLast) return false;
-            runs.put();
-            return true;
+            runs.at = read_long(reader, table, runs.entry, runs.at, block);
+            if (runs.at < kLast) continue;
+            flat = false;
+            return runs.at <= kEnd;
         }
     }
 }
