@@ -158,6 +158,22 @@ TEST_F(Baseline, of_damaged_pictures_it_takes_none_that_libjpeg_refuses_and_give
     EXPECT_GT(taken, 100);
 }
 
+TEST_F(Baseline, coefficients_of_any_size_give_the_same_pixels_or_are_left_to_libjpeg) {
+    // NOLINTNEXTLINE(bugprone-random-generator-seed,cert-msc32-c,cert-msc51-cpp): the same each time
+    std::mt19937 random(3);
+    std::array<JCOEF, DCTSIZE2> values{};
+    for (int k = 0; k < 400; ++k) {
+        for (JCOEF& value : values) value = static_cast<JCOEF>(random() % 2 != 0 ? 1023 : -1023);
+        const Buffer jpeg = testing::of_coefficients(values, static_cast<UINT16>(1 + k % 5));
+        for (const std::uint32_t eighths : kScales) {
+            const auto quick = quickly(decoder_, jpeg, eighths);
+            EXPECT_EQ(quick.has_value(), k % 5 < 2) << "step " << 1 + k % 5;
+            if (!quick) continue;
+            ASSERT_TRUE(quick == by_libjpeg(jpeg, eighths)) << "picture " << k << " at " << eighths << "/8";
+        }
+    }
+}
+
 TEST_F(Baseline, coefficients_that_no_encoder_writes_are_left_to_libjpeg) {
     Buffer jpeg = sampled({1, 1}, 64, 64, 50);
     const std::size_t steps = testing::segment(jpeg, 0xDB) + 5;

@@ -18,9 +18,10 @@ struct alignas(32) BlockPair {
     std::int16_t values[kSide][kPairSide];
 };
 
-// Coefficients times their steps must stay below this, with which nothing overflows. Those of 8-bit samples are below
-// 2048.
-inline constexpr int kTooLarge = 4096;
+// Coefficients times their steps must stay below this. Those of 8-bit samples do, being at most 1024 and half a step.
+// Below it no reduced transform needs more than 16 bits between its two dimensions: libjpeg's transform to 2x2 samples
+// keeps more of them, and that to one sample wraps around.
+inline constexpr int kTooLarge = 2048;
 inline constexpr int kLimit = 0x10000 / kTooLarge;
 inline constexpr int kLargestStep = 0x7FFF / kLimit;
 

@@ -39,7 +39,6 @@ class EntropyBytes {
 
     [[nodiscard]] bool more(NextBits& bits) noexcept;
     void fill(std::size_t kept) noexcept;
-    [[nodiscard]] bool seen_whole(std::size_t filled) const noexcept;
 
     const std::uint8_t* from_ = nullptr;  // in the JPEG
     const std::uint8_t* behind_ = nullptr;
