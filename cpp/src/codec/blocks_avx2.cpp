@@ -33,7 +33,7 @@ constexpr auto kPlaces = [] {
     return places;
 }();
 
-FRAMEHOP_BMI2 inline void clear(BlockPair& pair) noexcept {
+FRAMEHOP_BMI2 inline void clear(Coefficients& pair) noexcept {
     for (auto& row : pair.values) _mm256_store_si256(reinterpret_cast<__m256i*>(row), _mm256_setzero_si256());
 }
 
@@ -61,9 +61,9 @@ struct Reader {
     }
 };
 
-// Reads the difference to the last block's mean. Returns false if there is none.
-FRAMEHOP_BMI2 inline bool read_difference(Reader& reader, const DifferenceTable& table, std::int32_t& value) noexcept {
-    const std::uint32_t entry = table.entries[reader.peek(DifferenceTable::kBits)];
+// Reads how far DC is from that of the last block. Returns false if there is no such code.
+FRAMEHOP_BMI2 inline bool read_dc(Reader& reader, const DcTable& table, std::int32_t& value) noexcept {
+    const std::uint32_t entry = table.entries[reader.peek(DcTable::kBits)];
     if (entry != 0) [[likely]] {
         const std::uint32_t size = entry >> 8;
         value = extended(reader.bits << (((entry & 63U) - size) & 63U), size);
@@ -71,7 +71,7 @@ FRAMEHOP_BMI2 inline bool read_difference(Reader& reader, const DifferenceTable&
         return true;
     }
     const HuffmanCode code = table.codes.find(reader.peek(16));
-    if (code.length == 0 || code.symbol > DifferenceTable::kMostBits) return false;
+    if (code.length == 0 || code.symbol > DcTable::kMostBits) return false;
     reader.take(code.length);
     value = extended(reader.bits, code.symbol);
     reader.take(code.symbol);
@@ -81,17 +81,17 @@ FRAMEHOP_BMI2 inline bool read_difference(Reader& reader, const DifferenceTable&
 
 // Reads a run and its value, which the table does not give by this entry, behind place `at`. Returns the place of the
 // value, kEnd behind the end of the block, or more if there is no such code.
-FRAMEHOP_BMI2 inline std::uint32_t read_long(Reader& reader, const RunTable& table, RunTable::Entry entry,
-                                             std::uint32_t at, std::int16_t* block) noexcept {
+FRAMEHOP_BMI2 inline std::uint32_t read_long_ac(Reader& reader, const AcTable& table, AcTable::Entry entry,
+                                                std::uint32_t at, std::int16_t* block) noexcept {
     constexpr std::uint32_t kNone = kEnd + 1;
     reader.refill();
-    HuffmanCode code{RunTable::taken(entry), static_cast<std::uint16_t>(RunTable::last(entry))};
-    if (RunTable::places(entry) != RunTable::kLong || code.length == 0) code = table.codes.find(reader.peek(16));
+    HuffmanCode code{AcTable::taken(entry), static_cast<std::uint16_t>(AcTable::last(entry))};
+    if (AcTable::places(entry) != AcTable::kLong || code.length == 0) code = table.codes.find(reader.peek(16));
     if (code.length == 0) return kNone;
     reader.take(code.length);
     const std::uint32_t size = code.symbol & 15U;
     if (code.symbol == 0) return kEnd;
-    if (size > RunTable::kMostBits || (size == 0 && code.symbol != RunTable::kLongestRun)) return kNone;
+    if (size > AcTable::kMostBits || (size == 0 && code.symbol != AcTable::kLongestRun)) return kNone;
     at += (code.symbol >> 4) + 1;
     if (at > kLast) return kNone;
     block[kPlaces[at]] = static_cast<std::int16_t>(extended(reader.bits, size));
@@ -100,34 +100,34 @@ FRAMEHOP_BMI2 inline std::uint32_t read_long(Reader& reader, const RunTable& tab
     return at;
 }
 
-// Goes through the coefficients behind the mean.
-struct Runs {
+// Goes through the AC coefficients of a block, in the order of the scan.
+struct AcReader {
     Reader& reader;
-    const RunTable& table;
+    const AcTable& table;
     std::int16_t* block;
-    std::uint32_t at = 0;       // place of the last one
-    RunTable::Entry entry = 0;  // of what comes next
+    std::uint32_t at = 0;      // place of the last one
+    AcTable::Entry entry = 0;  // of what comes next
 
     // Reads what the table gives at once, if the block goes on behind it.
     FRAMEHOP_BMI2 bool step() noexcept {
-        entry = table.entries[reader.peek(RunTable::kBits)];
-        const std::uint32_t last = at + RunTable::places(entry);
+        entry = table.entries[reader.peek(AcTable::kBits)];
+        const std::uint32_t last = at + AcTable::places(entry);
         if (last >= kLast) [[unlikely]]
             return false;
-        reader.take(RunTable::taken(entry));
-        block[kPlaces[at + RunTable::first_places(entry)]] = RunTable::first(entry);
-        block[kPlaces[last]] = RunTable::last(entry);
+        reader.take(AcTable::taken(entry));
+        block[kPlaces[at + AcTable::first_places(entry)]] = AcTable::first(entry);
+        block[kPlaces[last]] = AcTable::last(entry);
         at = last;
         return true;
     }
 
     // Reads what the table gives at once, if it ends the block. The end alone has a value of 0, at the last place.
     FRAMEHOP_BMI2 bool end() noexcept {
-        const std::uint32_t last = at + RunTable::places(entry) - RunTable::kEndOfBlock;
-        if ((RunTable::places(entry) & RunTable::kEndOfBlock) == 0 || last >= kLast) return false;
-        reader.take(RunTable::taken(entry));
-        add(at + RunTable::first_places(entry), RunTable::first(entry));
-        add(last, RunTable::last(entry));
+        const std::uint32_t last = at + AcTable::places(entry) - AcTable::kEndOfBlock;
+        if ((AcTable::places(entry) & AcTable::kEndOfBlock) == 0 || last >= kLast) return false;
+        reader.take(AcTable::taken(entry));
+        add(at + AcTable::first_places(entry), AcTable::first(entry));
+        add(last, AcTable::last(entry));
         at = last;
         return true;
     }
@@ -137,20 +137,20 @@ struct Runs {
     }
 };
 
-// Reads what follows the mean. `flat` says whether that is nothing.
-FRAMEHOP_BMI2 inline bool read_runs(Reader& reader, const RunTable& table, std::int16_t* block, bool& flat) noexcept {
-    Runs runs{reader, table, block};
+// Reads the AC coefficients of a block. `dc_only` says whether there are none.
+FRAMEHOP_BMI2 inline bool read_ac(Reader& reader, const AcTable& table, std::int16_t* block, bool& dc_only) noexcept {
+    AcReader ac{reader, table, block};
     for (;;) {
-        if (runs.step() && runs.step() && runs.step()) {
+        if (ac.step() && ac.step() && ac.step()) {
             reader.refill();
-        } else if (runs.end()) {
-            flat = runs.at == 0;
+        } else if (ac.end()) {
+            dc_only = ac.at == 0;
             return true;
         } else {
-            runs.at = read_long(reader, table, runs.entry, runs.at, block);
-            if (runs.at < kLast) continue;
-            flat = false;
-            return runs.at <= kEnd;
+            ac.at = read_long_ac(reader, table, ac.entry, ac.at, block);
+            if (ac.at < kLast) continue;
+            dc_only = false;
+            return ac.at <= kEnd;
         }
     }
 }
@@ -162,20 +162,20 @@ bool has_baseline_kernels() noexcept {
     return has;
 }
 
-FRAMEHOP_BMI2 bool read_blocks(NextBits& bits, std::span<Coding* const> codings, PairPlace* pairs) noexcept {
+FRAMEHOP_BMI2 bool read_blocks(BitBuffer& bits, std::span<ScanComponent* const> components, BlockPair* pairs) noexcept {
     Reader reader{bits.next, bits.bits, bits.count};
-    for (std::size_t k = 0; k < codings.size(); ++k) {
-        PairPlace& pair = pairs[k / 2];
-        Coding& coding = *codings[k];
+    for (std::size_t k = 0; k < components.size(); ++k) {
+        BlockPair& pair = pairs[k / 2];
+        ScanComponent& component = *components[k];
         if (k % 2 == 0) clear(pair.blocks);
         std::int16_t* const block = pair.blocks.values[0] + k % 2 * kSide;
         std::int32_t difference = 0;
         reader.refill();
-        if (!read_difference(reader, *coding.differences, difference)) return false;
-        coding.mean += difference;
-        if (coding.mean >= kTooLarge || coding.mean <= -kTooLarge) return false;
-        block[0] = static_cast<std::int16_t>(coding.mean);
-        if (!read_runs(reader, *coding.runs, block, pair.flat[k % 2])) return false;
+        if (!read_dc(reader, *component.dc_table, difference)) return false;
+        component.last_dc += difference;
+        if (component.last_dc >= kTooLarge || component.last_dc <= -kTooLarge) return false;
+        block[0] = static_cast<std::int16_t>(component.last_dc);
+        if (!read_ac(reader, *component.ac_table, block, pair.dc_only[k % 2])) return false;
     }
     bits = {reader.next, reader.bits, static_cast<std::uint32_t>(reader.count & 63U)};
     return true;

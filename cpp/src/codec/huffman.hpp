@@ -37,9 +37,9 @@ class HuffmanCodes {
     std::array<std::uint8_t, 256> symbols_{};
 };
 
-// Differences of means (DC). An entry has the bits of code and difference in its lowest byte and those of the
-// difference alone in the next; it is 0 where the code is longer than the table knows.
-struct DifferenceTable {
+// DC coefficients, as differences from the last block. An entry has the bits of code and difference in its lowest byte
+// and those of the difference alone in the next; it is 0 where the code is longer than the table knows.
+struct DcTable {
     static constexpr std::uint32_t kBits = 9;
     static constexpr std::uint32_t kMostBits = 11;       // of a difference of 8-bit samples
     static constexpr std::uint32_t kLargestSymbol = 15;  // that a table may have
@@ -50,9 +50,9 @@ struct DifferenceTable {
     std::array<std::uint16_t, 1U << kBits> entries{};
 };
 
-// The other coefficients (AC): runs of zeros and the value behind each. One look gives up to two values, and the end of
+// AC coefficients: runs of zeros and the value behind each. One look gives up to two values, and the end of
 // the block behind them, as far as they stand in ten bits.
-struct RunTable {
+struct AcTable {
     static constexpr std::uint32_t kBits = 10;
     static constexpr std::uint32_t kMostBits = 10;      // of a coefficient of 8-bit samples
     static constexpr std::uint32_t kEndOfBlock = 64;    // places
