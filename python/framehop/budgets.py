@@ -18,6 +18,7 @@ START_S = 60.0  # how long one may take until it is ready; one that loads and is
 # makes a session.
 LOAD_S = 600.0
 SLOW_LOAD_S = 30.0  # after so long it is said that a detector is waited for
+THREAD_START_S = 10.0  # what the threads of a process may take to begin
 ENGINE_S = 1800.0  # the same for the first start of a detector of TensorRT
 
 # ---- another model

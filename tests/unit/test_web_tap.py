@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -39,13 +39,14 @@ def worker(tmp_path: Path) -> Iterator[TapWorker]:
 
 class Page:
     """The page's side of a tap. `rings`: where the pipelines' rings are. `held`: the pictures that the tap has leased. `encoded`:
-    how many it has encoded."""
+    how many it has encoded. `wanted`: the streams of which it took the next picture when it last looked for one."""
 
     def __init__(self, *rings: str) -> None:
         self.rings = list(rings)
         self.looks = 0
         self.held: set[FrameKey] = set()
         self.encoded = 0
+        self.wanted: Collection[str] = ()
         self.told: list[str] = []
         self.tapped = Tapped()
         self.tap = PictureTap(self.tapped, self._rings, self.told.append)
@@ -59,12 +60,18 @@ class Page:
 
     def take(self, worker: TapWorker, seq: int, stream: str = "gate") -> Event:
         """Have the tap take a frame, for somebody who looks. Returns its event, which the log does not have yet."""
-        self.look(stream)
-        until(lambda: worker.is_heard_of(stream), "a listener")
+        self.look_for_next(worker, lambda: self.look(stream), stream)
         frame = self.hold(worker, seq, stream)
         event = worker.answer(frame)
         until(lambda: event.event_id in self.waiting(stream), "the picture")
         return event
+
+    def look_for_next(self, worker: TapWorker, look: Callable[[], object], stream: str = "gate") -> None:
+        """Look, and have the tap know that the next picture is wanted: one that came before would not be taken."""
+        self.wanted = ()
+        look()
+        until(lambda: worker.is_heard_of(stream), "a listener")
+        until(lambda: stream in self.wanted, "a tap that knows of the look")
 
     def hold(self, worker: TapWorker, seq: int, stream: str = "gate") -> Decoded:
         frame = worker.show(seq, stream)
@@ -90,6 +97,7 @@ def page_of(*rings: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 
     class WatchedTap(Tap):
         def wait(self, streams: Collection[str], timeout_s: float, *, every: bool = False) -> LiveFrame | None:
+            page.wanted = streams
             frame = super().wait(streams, timeout_s, every=every)
             page.held |= {key for ring in self._rings for key in ring._held}
             return frame
@@ -127,8 +135,7 @@ def test_a_picture_is_shown_with_the_event_that_the_log_has(worker: TapWorker, p
 
 
 def test_an_event_may_come_before_its_picture(worker: TapWorker, page: Page) -> None:
-    page.look()
-    until(worker.is_heard, "a listener")
+    page.look_for_next(worker, page.look)
     frame = page.hold(worker, 5)
     event = event_of(5)
     page.tapped.note([recorded(replace(event, event_id=frame.record.meta.key.event_id("main")))])
@@ -167,8 +174,7 @@ def test_while_nobody_looks_there_is_no_tap(worker: TapWorker, page: Page, monke
 
 
 def test_pictures_that_are_too_small_are_left_to_the_log(worker: TapWorker, page: Page) -> None:
-    page.look(width=0)
-    until(worker.is_heard, "a listener")
+    page.look_for_next(worker, lambda: page.look(width=0))
     worker.answer(page.hold(worker, 1))
     until(lambda: page.tapped._streams["gate"].slot_width == WIDTH, "the width of the ring's pictures")
     assert page.look(width=0) is None
@@ -182,9 +188,7 @@ def test_a_picture_is_reduced_for_who_wants_it_largest(worker: TapWorker, page: 
     """Nobody who asks for a larger one meanwhile is given it."""
     worker.source = (WIDTH, HEIGHT)
     for widths, shown in (((WIDTH // 8,), WIDTH // 8), ((WIDTH // 8, WIDTH // 2), WIDTH // 2)):
-        for width in widths:
-            page.tap.newest("gate", width, WIDTH)
-        until(worker.is_heard, "a listener")
+        page.look_for_next(worker, lambda: [page.tap.newest("gate", width, WIDTH) for width in widths])  # noqa: B023
         event = worker.answer(page.hold(worker, shown))
         until(lambda: event.event_id in page.waiting(), "the picture")  # noqa: B023
         page.tapped.note([recorded(event)])

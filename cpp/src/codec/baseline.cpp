@@ -98,16 +98,16 @@ bool BaselineDecoder::assign_tables(const jpeg_decompress_struct& header) noexce
         if (steps == nullptr || differences == nullptr || runs == nullptr) return false;
         if (std::ranges::max(steps->quantval) > kLargestStep) return false;
         steps_[k] = steps;
-        codings_[k] = {.differences = &differences_[info.dc_tbl_no], .runs = &runs_[info.ac_tbl_no]};
-        if (!differences_[info.dc_tbl_no].assign(*differences) || !runs_[info.ac_tbl_no].assign(*runs)) return false;
+        components_[k] = {.dc_table = &dc_tables_[info.dc_tbl_no], .ac_table = &ac_tables_[info.ac_tbl_no]};
+        if (!dc_tables_[info.dc_tbl_no].assign(*differences) || !ac_tables_[info.ac_tbl_no].assign(*runs)) return false;
     }
     return true;
 }
 
-BaselineDecoder::Widening BaselineDecoder::widening(const Plane& luma, std::uint32_t side_of_chroma) noexcept {
-    if (luma.across == 1 || side_of_chroma > luma.side) return Widening::none;
-    if (luma.down == 2) return Widening::both_ways;
-    return luma.side == 1 ? Widening::repeated : Widening::along_rows;
+BaselineDecoder::Upsampling BaselineDecoder::upsampling(const Plane& luma, std::uint32_t side_of_chroma) noexcept {
+    if (luma.across == 1 || side_of_chroma > luma.side) return Upsampling::none;
+    if (luma.down == 2) return Upsampling::h2v2;
+    return luma.side == 1 ? Upsampling::replicated : Upsampling::h2v1;
 }
 
 // Chroma is decoded at twice the scale of luma where that gives it the same size; else its rows are widened.
@@ -122,14 +122,14 @@ bool BaselineDecoder::plan_planes(const jpeg_decompress_struct& header, std::uin
     mcus_ = divided_up(header.image_width, kSide * luma.across);
 
     const std::uint32_t side = luma.down == 2 ? std::min(2 * eighths, kEighths) : eighths;
-    widening_ = widening(luma, side);
+    upsampling_ = upsampling(luma, side);
     for (Plane& plane : std::span(planes_).subspan(1, component_count_ - 1)) {
         plane.side = side;
         plane.width = divided_up(std::uint64_t{header.image_width} * side, kSide * luma.across);
     }
-    if (widening_ >= Widening::along_rows && planes_[1].width <= kNarrow) return false;
+    if (upsampling_ >= Upsampling::h2v1 && planes_[1].width <= kNarrow) return false;
     for (Plane& plane : std::span(planes_).first(component_count_)) plane.reserve(mcus_);
-    for (std::vector<std::uint8_t>& row : wide_) row.resize(std::max<std::size_t>(row.size(), planes_[0].stride));
+    for (std::vector<std::uint8_t>& row : upsampled_) row.resize(std::max<std::size_t>(row.size(), planes_[0].stride));
     return true;
 }
 
@@ -139,7 +139,7 @@ void BaselineDecoder::plan_blocks() noexcept {
         const std::size_t count = std::size_t{planes_[c].across} * planes_[c].down;
         for (std::size_t k = 0; k < count; ++k, ++block_count_) {
             component_of_[block_count_] = c;
-            coding_of_[block_count_] = &codings_[c];
+            order_[block_count_] = &components_[c];
             plan_block(block_count_, *steps_[c], planes_[c].stride);
         }
     }
@@ -147,14 +147,14 @@ void BaselineDecoder::plan_blocks() noexcept {
     const std::size_t pairs = (block_count_ + 1) / 2;
     const bool alike = component_count_ == 1 || planes_[1].side == planes_[0].side;
     const std::size_t luma = alike ? pairs : std::size_t{planes_[0].across} * planes_[0].down / 2;
-    groups_[0] = {.first = 0, .count = luma, .transform = transform_to(planes_[0].side)};
-    groups_[1] = {.first = luma, .count = pairs - luma, .transform = transform_to(planes_[1].side)};
+    groups_[0] = {.first = 0, .count = luma, .inverse_dct = inverse_dct_to(planes_[0].side)};
+    groups_[1] = {.first = luma, .count = pairs - luma, .inverse_dct = inverse_dct_to(planes_[1].side)};
 }
 
 void BaselineDecoder::plan_block(std::size_t number, const JQUANT_TBL& steps, std::uint32_t stride) noexcept {
-    PairPlace& pair = pairs_[number / 2];
+    BlockPair& pair = pairs_[number / 2];
     const std::size_t half = number % 2;
-    pair.flat[half] = true;
+    pair.dc_only[half] = true;
     pair.targets[half] = {.to = nowhere_.data(), .stride = stride};
     for (std::size_t k = 0; k < DCTSIZE2; ++k) {
         const std::size_t column = half * kSide + k % kSide;
@@ -174,7 +174,7 @@ bool BaselineDecoder::read_row(std::uint8_t* to) noexcept {
 // Returns how many rows of MCUs must be read before row `y` can be written. Between rows of chroma it needs the next
 // one, too.
 std::uint32_t BaselineDecoder::mcu_rows_for(std::uint32_t y) const noexcept {
-    const std::uint32_t last = widening_ == Widening::both_ways ? std::min(y + 1, height_ - 1) : y;
+    const std::uint32_t last = upsampling_ == Upsampling::h2v2 ? std::min(y + 1, height_ - 1) : y;
     return last / (planes_[0].down * planes_[0].side) + 1;
 }
 
@@ -196,11 +196,11 @@ bool BaselineDecoder::read_mcus() noexcept {
 
 bool BaselineDecoder::read_mcu() noexcept {
     if (interval_ != 0 && to_restart_-- == 0 && !restart()) return false;
-    const std::span codings = std::span(coding_of_).first(block_count_);
-    if (!bytes_.ready(bits_) || !read_blocks(bits_, codings, pairs_.data())) return false;
+    const std::span components = std::span(order_).first(block_count_);
+    if (!bytes_.ready(bits_) || !read_blocks(bits_, components, pairs_.data())) return false;
     for (const Group& group : groups_) {
         const std::span pairs = std::span(pairs_).subspan(group.first, group.count);
-        if (!pairs.empty() && !group.transform(pairs)) return false;
+        if (!pairs.empty() && !group.inverse_dct(pairs)) return false;
     }
     for (std::size_t k = 0; k < block_count_; ++k) {
         const Plane& plane = planes_[component_of_[k]];
@@ -210,7 +210,7 @@ bool BaselineDecoder::read_mcu() noexcept {
 }
 
 bool BaselineDecoder::restart() noexcept {
-    for (Coding& coding : codings_) coding.mean = 0;
+    for (ScanComponent& component : components_) component.last_dc = 0;
     to_restart_ = interval_ - 1;
     return bytes_.restart(restarts_++ % 8, bits_);
 }
@@ -220,21 +220,22 @@ void BaselineDecoder::write(std::uint32_t y, std::uint8_t* to) noexcept {
     if (component_count_ == 1) {
         write_grey(luma, planes_[0].width, to);
     } else {
-        const std::uint8_t* const blue = wide_row(planes_[1], y, wide_[0]);
-        write_colours(luma, blue, wide_row(planes_[2], y, wide_[1]), planes_[0].width, to);
+        const std::uint8_t* const blue = upsampled_row(planes_[1], y, upsampled_[0]);
+        write_colours(luma, blue, upsampled_row(planes_[2], y, upsampled_[1]), planes_[0].width, to);
     }
 }
 
 // Returns the row of chroma for row `y` of luma, in its width.
-const std::uint8_t* BaselineDecoder::wide_row(Plane& plane, std::uint32_t y, std::vector<std::uint8_t>& wide) noexcept {
-    if (widening_ == Widening::none) return plane.row(y);
-    if (widening_ == Widening::repeated) {
-        repeat(plane.row(y), plane.width, wide.data());
+const std::uint8_t* BaselineDecoder::upsampled_row(Plane& plane, std::uint32_t y,
+                                                   std::vector<std::uint8_t>& wide) noexcept {
+    if (upsampling_ == Upsampling::none) return plane.row(y);
+    if (upsampling_ == Upsampling::replicated) {
+        replicate_h2v1(plane.row(y), plane.width, wide.data());
         return wide.data();
     }
-    if (widening_ == Widening::along_rows) {
+    if (upsampling_ == Upsampling::h2v1) {
         plane.repeat_edges(y);
-        widen(plane.row(y), plane.width, wide.data());
+        upsample_h2v1(plane.row(y), plane.width, wide.data());
         return wide.data();
     }
     const std::uint32_t near = y / 2;
@@ -242,7 +243,7 @@ const std::uint8_t* BaselineDecoder::wide_row(Plane& plane, std::uint32_t y, std
     const std::uint32_t far = y % 2 != 0 ? std::min(near + 1, last) : near - std::min(near, 1U);
     plane.repeat_edges(near);
     plane.repeat_edges(far);
-    widen_between(plane.row(near), plane.row(far), plane.width, wide.data());
+    upsample_h2v2(plane.row(near), plane.row(far), plane.width, wide.data());
     return wide.data();
 }
 

@@ -29,7 +29,7 @@ class BaselineDecoder {
     static constexpr std::size_t kMostBlocks = 6;
 
     // How chroma gets the width of luma.
-    enum class Widening : std::uint8_t { none, repeated, along_rows, both_ways };
+    enum class Upsampling : std::uint8_t { none, replicated, h2v1, h2v2 };
 
     // The samples of a component: a ring of rows, with slack at either end.
     struct Plane {
@@ -50,11 +50,11 @@ class BaselineDecoder {
     struct Group {
         std::size_t first = 0;
         std::size_t count = 0;
-        Transform transform = nullptr;
+        InverseDct inverse_dct = nullptr;
     };
 
     [[nodiscard]] bool assign_tables(const jpeg_decompress_struct& header) noexcept;
-    [[nodiscard]] static Widening widening(const Plane& luma, std::uint32_t side_of_chroma) noexcept;
+    [[nodiscard]] static Upsampling upsampling(const Plane& luma, std::uint32_t side_of_chroma) noexcept;
     [[nodiscard]] bool plan_planes(const jpeg_decompress_struct& header, std::uint32_t eighths);
     void plan_blocks() noexcept;
     void plan_block(std::size_t number, const JQUANT_TBL& steps, std::uint32_t stride) noexcept;
@@ -63,20 +63,21 @@ class BaselineDecoder {
     [[nodiscard]] bool read_mcu() noexcept;
     [[nodiscard]] bool restart() noexcept;
     void write(std::uint32_t y, std::uint8_t* to) noexcept;
-    [[nodiscard]] const std::uint8_t* wide_row(Plane& plane, std::uint32_t y, std::vector<std::uint8_t>& wide) noexcept;
+    [[nodiscard]] const std::uint8_t* upsampled_row(Plane& plane, std::uint32_t y,
+                                                    std::vector<std::uint8_t>& wide) noexcept;
     [[nodiscard]] std::uint32_t mcu_rows_for(std::uint32_t y) const noexcept;
 
-    std::array<PairPlace, (kMostBlocks + 1) / 2> pairs_;
-    std::array<DifferenceTable, NUM_HUFF_TBLS> differences_;
-    std::array<RunTable, NUM_HUFF_TBLS> runs_;
+    std::array<BlockPair, (kMostBlocks + 1) / 2> pairs_;
+    std::array<DcTable, NUM_HUFF_TBLS> dc_tables_;
+    std::array<AcTable, NUM_HUFF_TBLS> ac_tables_;
     EntropyBytes bytes_;
-    NextBits bits_;
-    std::array<Coding, kMostComponents> codings_;
+    BitBuffer bits_;
+    std::array<ScanComponent, kMostComponents> components_;
     std::array<const JQUANT_TBL*, kMostComponents> steps_{};
     std::array<Plane, kMostComponents> planes_;
-    std::array<std::vector<std::uint8_t>, 2> wide_;
+    std::array<std::vector<std::uint8_t>, 2> upsampled_;
     std::array<std::size_t, kMostBlocks> component_of_{};  // by block of an MCU
-    std::array<Coding*, kMostBlocks> coding_of_{};
+    std::array<ScanComponent*, kMostBlocks> order_{};
     std::array<Group, 2> groups_;
     std::array<std::uint8_t, kSide * kSide> nowhere_{};  // where the second of a pair goes if there is none
     std::size_t component_count_ = 0;
@@ -88,7 +89,7 @@ class BaselineDecoder {
     std::uint32_t interval_ = 0;  // MCUs between restarts, 0 for none
     std::uint32_t to_restart_ = 0;
     std::uint32_t restarts_ = 0;
-    Widening widening_ = Widening::none;
+    Upsampling upsampling_ = Upsampling::none;
 };
 
 }  // namespace framehop::codec

@@ -14,7 +14,7 @@ inline constexpr std::size_t kSide = 8;  // of a block
 inline constexpr std::size_t kPairSide = 2 * kSide;
 
 // Coefficients of two blocks, row beside row, not yet multiplied by the steps of their quantisation.
-struct alignas(32) BlockPair {
+struct alignas(32) Coefficients {
     std::int16_t values[kSide][kPairSide];
 };
 
@@ -27,7 +27,7 @@ inline constexpr int kLargestStep = 0x7FFF / kLimit;
 
 // The steps for a pair. `limits` are the steps times kLimit: the upper half of a product with them tells what is too
 // large.
-struct alignas(32) PairSteps {
+struct alignas(32) QuantisationSteps {
     std::int16_t steps[kSide][kPairSide];
     std::int16_t limits[kSide][kPairSide];
 };
@@ -38,43 +38,43 @@ struct Target {
     std::uint32_t stride = 0;
 };
 
-// A pair of blocks as read. `flat` ones have nothing but their mean.
-struct PairPlace {
-    BlockPair blocks{};
-    PairSteps steps{};
-    bool flat[2]{};
+// A pair of blocks as read. `dc_only` ones have no coefficient but DC.
+struct BlockPair {
+    Coefficients blocks{};
+    QuantisationSteps steps{};
+    bool dc_only[2]{};
     Target targets[2];
 };
 
 // What the blocks of a component have in common when they are read.
-struct Coding {
-    const DifferenceTable* differences = nullptr;
-    const RunTable* runs = nullptr;
-    std::int32_t mean = 0;  // of the last block
+struct ScanComponent {
+    const DcTable* dc_table = nullptr;
+    const AcTable* ac_table = nullptr;
+    std::int32_t last_dc = 0;
 };
 
 // Says whether this processor has the loops. Where it does not, the others must not be called.
 [[nodiscard]] bool has_baseline_kernels() noexcept;
 
-// Reads the blocks of an MCU from EntropyBytes that are ready: `codings` has that of each, in order. Returns false at
-// whatever no encoder of 8-bit samples writes.
-[[nodiscard]] bool read_blocks(NextBits& bits, std::span<Coding* const> codings, PairPlace* pairs) noexcept;
+// Reads the blocks of an MCU from EntropyBytes that are ready: `components` has that of each, in order. Returns false
+// at whatever no encoder of 8-bit samples writes.
+[[nodiscard]] bool read_blocks(BitBuffer& bits, std::span<ScanComponent* const> components, BlockPair* pairs) noexcept;
 
 // Writes `side`x`side` samples for each block: libjpeg's accurate integer transform, whole or reduced. Returns false if
 // a coefficient is too large.
-using Transform = bool (*)(std::span<const PairPlace> pairs) noexcept;
-[[nodiscard]] Transform transform_to(std::uint32_t side) noexcept;
+using InverseDct = bool (*)(std::span<const BlockPair> pairs) noexcept;
+[[nodiscard]] InverseDct inverse_dct_to(std::uint32_t side) noexcept;
 
 // Samples before and behind those of a row that a kernel may read, and write if it widens.
 inline constexpr std::uint32_t kRowSlack = 32;
 
 // Doubles the width of a row of `count` samples: each of the two gets 3/4 of its own sample and 1/4 of the next one on
 // its side. The samples before and behind the row must repeat the outermost.
-void widen(const std::uint8_t* row, std::uint32_t count, std::uint8_t* to) noexcept;
+void upsample_h2v1(const std::uint8_t* row, std::uint32_t count, std::uint8_t* to) noexcept;
 // The same, between two rows: 3/4 of `near` and 1/4 of `far`.
-void widen_between(const std::uint8_t* near, const std::uint8_t* far, std::uint32_t count, std::uint8_t* to) noexcept;
+void upsample_h2v2(const std::uint8_t* near, const std::uint8_t* far, std::uint32_t count, std::uint8_t* to) noexcept;
 // Doubles each sample.
-void repeat(const std::uint8_t* row, std::uint32_t count, std::uint8_t* to) noexcept;
+void replicate_h2v1(const std::uint8_t* row, std::uint32_t count, std::uint8_t* to) noexcept;
 
 // Converts rows of full-range BT.601 to RGB; writes 3 * width bytes and nothing behind them.
 void write_colours(const std::uint8_t* luma, const std::uint8_t* blue, const std::uint8_t* red, std::uint32_t width,

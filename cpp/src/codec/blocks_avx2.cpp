@@ -16,6 +16,7 @@ namespace framehop::codec {
 namespace {
 
 constexpr std::uint32_t kLast = 63;
+constexpr std::uint32_t kEnd = kLast + 1;
 
 // The numbers of the coefficients in a block in the order of a scan (ISO/IEC 10918-1, figure 5).
 constexpr std::array<std::uint8_t, kLast + 1> kZigzag{0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,
@@ -32,7 +33,7 @@ constexpr auto kPlaces = [] {
     return places;
 }();
 
-FRAMEHOP_BMI2 inline void clear(BlockPair& pair) noexcept {
+FRAMEHOP_BMI2 inline void clear(Coefficients& pair) noexcept {
     for (auto& row : pair.values) _mm256_store_si256(reinterpret_cast<__m256i*>(row), _mm256_setzero_si256());
 }
 
@@ -60,9 +61,9 @@ struct Reader {
     }
 };
 
-// Reads the difference to the last block's mean. Returns false if there is none.
-FRAMEHOP_BMI2 inline bool read_difference(Reader& reader, const DifferenceTable& table, std::int32_t& value) noexcept {
-    const std::uint32_t entry = table.entries[reader.peek(DifferenceTable::kBits)];
+// Reads how far DC is from that of the last block. Returns false if there is no such code.
+FRAMEHOP_BMI2 inline bool read_dc(Reader& reader, const DcTable& table, std::int32_t& value) noexcept {
+    const std::uint32_t entry = table.entries[reader.peek(DcTable::kBits)];
     if (entry != 0) [[likely]] {
         const std::uint32_t size = entry >> 8;
         value = extended(reader.bits << (((entry & 63U) - size) & 63U), size);
@@ -70,7 +71,7 @@ FRAMEHOP_BMI2 inline bool read_difference(Reader& reader, const DifferenceTable&
         return true;
     }
     const HuffmanCode code = table.codes.find(reader.peek(16));
-    if (code.length == 0 || code.symbol > DifferenceTable::kMostBits) return false;
+    if (code.length == 0 || code.symbol > DcTable::kMostBits) return false;
     reader.take(code.length);
     value = extended(reader.bits, code.symbol);
     reader.take(code.symbol);
@@ -78,20 +79,19 @@ FRAMEHOP_BMI2 inline bool read_difference(Reader& reader, const DifferenceTable&
     return true;
 }
 
-// Reads a run and its value, which the table does not know together, behind place `at`. Returns the place of the value,
-// 64 behind the end of the block, or more if there is no such code.
-FRAMEHOP_BMI2 inline std::uint32_t read_long(Reader& reader, const RunTable& table, std::uint32_t entry,
-                                             std::uint32_t at, std::int16_t* block) noexcept {
-    constexpr std::uint32_t kEnd = kLast + 1;
+// Reads a run and its value, which the table does not give by this entry, behind place `at`. Returns the place of the
+// value, kEnd behind the end of the block, or more if there is no such code.
+FRAMEHOP_BMI2 inline std::uint32_t read_long_ac(Reader& reader, const AcTable& table, AcTable::Entry entry,
+                                                std::uint32_t at, std::int16_t* block) noexcept {
     constexpr std::uint32_t kNone = kEnd + 1;
     reader.refill();
-    HuffmanCode code{entry & 63U, entry >> 16};
-    if (code.length == 0) code = table.codes.find(reader.peek(16));
+    HuffmanCode code{AcTable::taken(entry), static_cast<std::uint16_t>(AcTable::last(entry))};
+    if (AcTable::places(entry) != AcTable::kLong || code.length == 0) code = table.codes.find(reader.peek(16));
     if (code.length == 0) return kNone;
     reader.take(code.length);
     const std::uint32_t size = code.symbol & 15U;
     if (code.symbol == 0) return kEnd;
-    if (size > RunTable::kMostBits || (size == 0 && code.symbol != RunTable::kLongestRun)) return kNone;
+    if (size > AcTable::kMostBits || (size == 0 && code.symbol != AcTable::kLongestRun)) return kNone;
     at += (code.symbol >> 4) + 1;
     if (at > kLast) return kNone;
     block[kPlaces[at]] = static_cast<std::int16_t>(extended(reader.bits, size));
@@ -100,49 +100,57 @@ FRAMEHOP_BMI2 inline std::uint32_t read_long(Reader& reader, const RunTable& tab
     return at;
 }
 
-// Goes through the coefficients behind the mean.
-struct Runs {
+// Goes through the AC coefficients of a block, in the order of the scan.
+struct AcReader {
     Reader& reader;
-    const RunTable& table;
+    const AcTable& table;
     std::int16_t* block;
     std::uint32_t at = 0;      // place of the last one
-    std::uint32_t entry = 0;   // of what comes next
-    std::uint32_t places = 0;  // of `entry`
+    AcTable::Entry entry = 0;  // of what comes next
 
-    // Reads the next one if the table knows it and it is not the last of all.
+    // Reads what the table gives at once, if the block goes on behind it.
     FRAMEHOP_BMI2 bool step() noexcept {
-        entry = table.entries[reader.peek(RunTable::kBits)];
-        places = entry >> 8 & 0xFFU;
-        if (at + places >= kLast) [[unlikely]]
+        entry = table.entries[reader.peek(AcTable::kBits)];
+        const std::uint32_t last = at + AcTable::places(entry);
+        if (last >= kLast) [[unlikely]]
             return false;
-        put();
+        reader.take(AcTable::taken(entry));
+        block[kPlaces[at + AcTable::first_places(entry)]] = AcTable::first(entry);
+        block[kPlaces[last]] = AcTable::last(entry);
+        at = last;
         return true;
     }
-    FRAMEHOP_BMI2 void put() noexcept {
-        at += places;
-        reader.take(entry);
-        block[kPlaces[at]] = static_cast<std::int16_t>(entry >> 16);
+
+    // Reads what the table gives at once, if it ends the block. The end alone has a value of 0, at the last place.
+    FRAMEHOP_BMI2 bool end() noexcept {
+        const std::uint32_t last = at + AcTable::places(entry) - AcTable::kEndOfBlock;
+        if ((AcTable::places(entry) & AcTable::kEndOfBlock) == 0 || last >= kLast) return false;
+        reader.take(AcTable::taken(entry));
+        add(at + AcTable::first_places(entry), AcTable::first(entry));
+        add(last, AcTable::last(entry));
+        at = last;
+        return true;
+    }
+
+    FRAMEHOP_BMI2 void add(std::uint32_t place, std::int16_t value) const noexcept {
+        block[kPlaces[place]] = static_cast<std::int16_t>(block[kPlaces[place]] | value);
     }
 };
 
-// Reads what follows the mean. `flat` says whether that is nothing.
-FRAMEHOP_BMI2 inline bool read_runs(Reader& reader, const RunTable& table, std::int16_t* block, bool& flat) noexcept {
-    Runs runs{reader, table, block};
-    flat = false;
+// Reads the AC coefficients of a block. `dc_only` says whether there are none.
+FRAMEHOP_BMI2 inline bool read_ac(Reader& reader, const AcTable& table, std::int16_t* block, bool& dc_only) noexcept {
+    AcReader ac{reader, table, block};
     for (;;) {
-        if (runs.step() && runs.step() && runs.step()) {
+        if (ac.step() && ac.step() && ac.step()) {
             reader.refill();
-        } else if (runs.places == RunTable::kEndOfBlock) {
-            flat = runs.at == 0;
-            reader.take(runs.entry);
+        } else if (ac.end()) {
+            dc_only = ac.at == 0;
             return true;
-        } else if (runs.places == RunTable::kLong) {
-            runs.at = read_long(reader, table, runs.entry, runs.at, block);
-            if (runs.at >= kLast) return runs.at <= kLast + 1;
         } else {
-            if (runs.at + runs.places != kLast) return false;
-            runs.put();
-            return true;
+            ac.at = read_long_ac(reader, table, ac.entry, ac.at, block);
+            if (ac.at < kLast) continue;
+            dc_only = false;
+            return ac.at <= kEnd;
         }
     }
 }
@@ -154,20 +162,20 @@ bool has_baseline_kernels() noexcept {
     return has;
 }
 
-FRAMEHOP_BMI2 bool read_blocks(NextBits& bits, std::span<Coding* const> codings, PairPlace* pairs) noexcept {
+FRAMEHOP_BMI2 bool read_blocks(BitBuffer& bits, std::span<ScanComponent* const> components, BlockPair* pairs) noexcept {
     Reader reader{bits.next, bits.bits, bits.count};
-    for (std::size_t k = 0; k < codings.size(); ++k) {
-        PairPlace& pair = pairs[k / 2];
-        Coding& coding = *codings[k];
+    for (std::size_t k = 0; k < components.size(); ++k) {
+        BlockPair& pair = pairs[k / 2];
+        ScanComponent& component = *components[k];
         if (k % 2 == 0) clear(pair.blocks);
         std::int16_t* const block = pair.blocks.values[0] + k % 2 * kSide;
         std::int32_t difference = 0;
         reader.refill();
-        if (!read_difference(reader, *coding.differences, difference)) return false;
-        coding.mean += difference;
-        if (coding.mean >= kTooLarge || coding.mean <= -kTooLarge) return false;
-        block[0] = static_cast<std::int16_t>(coding.mean);
-        if (!read_runs(reader, *coding.runs, block, pair.flat[k % 2])) return false;
+        if (!read_dc(reader, *component.dc_table, difference)) return false;
+        component.last_dc += difference;
+        if (component.last_dc >= kTooLarge || component.last_dc <= -kTooLarge) return false;
+        block[0] = static_cast<std::int16_t>(component.last_dc);
+        if (!read_ac(reader, *component.ac_table, block, pair.dc_only[k % 2])) return false;
     }
     bits = {reader.next, reader.bits, static_cast<std::uint32_t>(reader.count & 63U)};
     return true;

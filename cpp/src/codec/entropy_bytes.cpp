@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint8_t kMarker = 0xFF;  // begins a marker, or is a byte of data if 0 follows
 constexpr std::uint8_t kFirstRestart = 0xD0;
 
-std::int64_t bits_left(const std::uint8_t* end, const NextBits& bits) noexcept {
+std::int64_t bits_left(const std::uint8_t* end, const BitBuffer& bits) noexcept {
     return (end - bits.next) * 8 + static_cast<std::int64_t>(bits.count);
 }
 
@@ -21,7 +21,7 @@ void EntropyBytes::start(Bytes bytes) noexcept {
     fill(0);
 }
 
-bool EntropyBytes::more(NextBits& bits) noexcept {
+bool EntropyBytes::more(BitBuffer& bits) noexcept {
     if (end_ != nullptr) return bits.next <= end_ + kAhead && within(bits);
     const auto kept = static_cast<std::size_t>(bytes_.data() + kStretch - bits.next);
     std::memmove(bytes_.data(), bits.next, kept);
@@ -58,7 +58,7 @@ void EntropyBytes::fill(std::size_t kept) noexcept {
     limit_ = end_;
 }
 
-bool EntropyBytes::restart(std::uint32_t number, NextBits& bits) noexcept {
+bool EntropyBytes::restart(std::uint32_t number, BitBuffer& bits) noexcept {
     if (end_ == nullptr) return false;
     const std::int64_t filling = bits_left(end_, bits);
     if (filling < 0 || filling > 7) return false;
@@ -69,6 +69,8 @@ bool EntropyBytes::restart(std::uint32_t number, NextBits& bits) noexcept {
     return true;
 }
 
-bool EntropyBytes::within(const NextBits& bits) const noexcept { return end_ == nullptr || bits_left(end_, bits) >= 0; }
+bool EntropyBytes::within(const BitBuffer& bits) const noexcept {
+    return end_ == nullptr || bits_left(end_, bits) >= 0;
+}
 
 }  // namespace framehop::codec

@@ -10,7 +10,7 @@
 namespace framehop::codec {
 
 // Bits that were read ahead. `count` of `bits`, from the upper end, are known; `next` is the byte behind them.
-struct NextBits {
+struct BitBuffer {
     const std::uint8_t* next = nullptr;
     std::uint64_t bits = 0;
     std::uint32_t count = 0;
@@ -24,20 +24,20 @@ class EntropyBytes {
 
     // `bytes` begin behind the header of a scan, and must outlive the reading.
     void start(Bytes bytes) noexcept;
-    [[nodiscard]] NextBits first() const noexcept { return {.next = bytes_.data()}; }
+    [[nodiscard]] BitBuffer first() const noexcept { return {.next = bytes_.data()}; }
     // Makes sure that there are kMost bytes, zeros if the segment ends. Returns false if its end was passed.
-    [[nodiscard]] bool ready(NextBits& bits) noexcept { return bits.next <= limit_ || more(bits); }
+    [[nodiscard]] bool ready(BitBuffer& bits) noexcept { return bits.next <= limit_ || more(bits); }
     // Goes on behind the restart marker with this number (0..7), which must stand where `bits` ends but for the last
     // byte's filling.
-    [[nodiscard]] bool restart(std::uint32_t number, NextBits& bits) noexcept;
+    [[nodiscard]] bool restart(std::uint32_t number, BitBuffer& bits) noexcept;
     // Says whether no bit was taken from behind the end.
-    [[nodiscard]] bool within(const NextBits& bits) const noexcept;
+    [[nodiscard]] bool within(const BitBuffer& bits) const noexcept;
 
   private:
     static constexpr std::size_t kAhead = 8;  // bytes that are read at once
     static constexpr std::size_t kStretch = 16'384;
 
-    [[nodiscard]] bool more(NextBits& bits) noexcept;
+    [[nodiscard]] bool more(BitBuffer& bits) noexcept;
     void fill(std::size_t kept) noexcept;
 
     const std::uint8_t* from_ = nullptr;  // in the JPEG

@@ -9,28 +9,60 @@ namespace {
 constexpr std::uint32_t kLongestCode = 16;
 
 std::uint16_t difference(std::uint32_t place, const HuffmanCodes& codes) noexcept {
-    const HuffmanCode code = codes.find(place << (kLongestCode - DifferenceTable::kBits));
-    if (code.length == 0 || code.length > DifferenceTable::kBits || code.symbol > DifferenceTable::kMostBits) return 0;
+    const HuffmanCode code = codes.find(place << (kLongestCode - DcTable::kBits));
+    if (code.length == 0 || code.length > DcTable::kBits || code.symbol > DcTable::kMostBits) return 0;
     return static_cast<std::uint16_t>((code.length + code.symbol) | code.symbol << 8);
 }
 
-std::uint32_t entry(std::uint32_t taken, std::uint32_t places, std::int32_t value) noexcept {
-    return taken | places << 8 | static_cast<std::uint32_t>(value) << 16;
+// One code of a AcTable with its value.
+struct Run {
+    std::uint32_t taken = 0;   // bits, 0 if they are more than the table's
+    std::uint32_t places = 0;  // how far it goes on, or kEndOfBlock
+    std::int32_t value = 0;
+};
+
+using Runs = std::array<Run, 1U << AcTable::kBits>;
+
+Run single(std::uint32_t place, const HuffmanCodes& codes) noexcept {
+    const HuffmanCode code = codes.find(place << (kLongestCode - AcTable::kBits));
+    const std::uint32_t size = code.symbol & 15U;
+    const bool ends = code.symbol == 0;
+    if (code.length == 0 || code.length + size > AcTable::kBits) return {};
+    if (size == 0 && !ends && code.symbol != AcTable::kLongestRun) return {};
+    const std::uint64_t bits = std::uint64_t{place} << (64 - AcTable::kBits) << code.length;
+    return {.taken = code.length + size,
+            .places = ends ? AcTable::kEndOfBlock : (code.symbol >> 4) + 1,
+            .value = extended(bits, size)};
 }
 
-std::uint32_t run(std::uint32_t place, const HuffmanCodes& codes) noexcept {
-    using Table = RunTable;
-    const HuffmanCode code = codes.find(place << (kLongestCode - Table::kBits));
-    if (code.length == 0 || code.length > Table::kBits) return entry(0, Table::kLong, 0);
-    const std::uint32_t zeros = code.symbol >> 4;
-    const std::uint32_t size = code.symbol & 15U;
-    if (code.symbol == 0) return entry(code.length, Table::kEndOfBlock, 0);
-    if (code.symbol == Table::kLongestRun) return entry(code.length, zeros + 1, 0);
-    if (size == 0 || code.length + size > Table::kBits) {
-        return entry(code.length, Table::kLong, static_cast<std::int32_t>(code.symbol));
+// Returns what stands behind `taken` bits of a place, if all of it does.
+Run behind(std::uint32_t place, std::uint32_t taken, const Runs& singles) noexcept {
+    const Run& next = singles[place << taken & (singles.size() - 1)];
+    return taken + next.taken <= AcTable::kBits ? next : Run{};
+}
+
+AcTable::Entry entry_of(std::uint32_t taken, std::uint32_t places, const Run& first, std::int32_t last) noexcept {
+    const auto word = [](std::int32_t value) { return std::uint64_t{static_cast<std::uint16_t>(value)}; };
+    return taken | places << 8 | word(last) << 16 | word(first.value) << 32 | std::uint64_t{first.places} << 48;
+}
+
+AcTable::Entry long_entry(std::uint32_t place, const HuffmanCodes& codes) noexcept {
+    const HuffmanCode code = codes.find(place << (kLongestCode - AcTable::kBits));
+    if (code.length > AcTable::kBits) return entry_of(0, AcTable::kLong, {}, 0);
+    return entry_of(code.length, AcTable::kLong, {}, static_cast<std::int32_t>(code.symbol));
+}
+
+AcTable::Entry short_entry(std::uint32_t place, const Runs& singles) noexcept {
+    const Run& first = singles[place];
+    if (first.places == AcTable::kEndOfBlock) return entry_of(first.taken, first.places, {}, 0);
+    Run all = first;
+    if (const Run second = behind(place, all.taken, singles);
+        second.places != AcTable::kEndOfBlock && second.taken != 0) {
+        all = {.taken = all.taken + second.taken, .places = all.places + second.places, .value = second.value};
     }
-    const std::uint64_t bits = std::uint64_t{place} << (64 - Table::kBits) << code.length;
-    return entry(code.length + size, zeros + 1, extended(bits, size));
+    const Run end = behind(place, all.taken, singles);
+    if (end.places != AcTable::kEndOfBlock) return entry_of(all.taken, all.places, first, all.value);
+    return entry_of(all.taken + end.taken, all.places + end.places, first, all.value);
 }
 
 }  // namespace
@@ -69,17 +101,21 @@ HuffmanCode HuffmanCodes::find(std::uint32_t next) const noexcept {
     return {};
 }
 
-bool DifferenceTable::assign(const JHUFF_TBL& table) noexcept {
+bool DcTable::assign(const JHUFF_TBL& table) noexcept {
     if (codes.are_of(table)) return codes.largest_symbol() <= kLargestSymbol;
     if (!codes.assign(table) || codes.largest_symbol() > kLargestSymbol) return false;
     for (std::uint32_t place = 0; place < entries.size(); ++place) entries[place] = difference(place, codes);
     return true;
 }
 
-bool RunTable::assign(const JHUFF_TBL& table) noexcept {
+bool AcTable::assign(const JHUFF_TBL& table) noexcept {
     if (codes.are_of(table)) return true;
     if (!codes.assign(table)) return false;
-    for (std::uint32_t place = 0; place < entries.size(); ++place) entries[place] = run(place, codes);
+    Runs singles;
+    for (std::uint32_t place = 0; place < singles.size(); ++place) singles[place] = single(place, codes);
+    for (std::uint32_t place = 0; place < entries.size(); ++place) {
+        entries[place] = singles[place].taken == 0 ? long_entry(place, codes) : short_entry(place, singles);
+    }
     return true;
 }
 

@@ -37,9 +37,9 @@ class HuffmanCodes {
     std::array<std::uint8_t, 256> symbols_{};
 };
 
-// Differences of means (DC). An entry has the bits of code and difference in its lowest byte and those of the
-// difference alone in the next; it is 0 where the code is longer than the table knows.
-struct DifferenceTable {
+// DC coefficients, as differences from the last block. An entry has the bits of code and difference in its lowest byte
+// and those of the difference alone in the next; it is 0 where the code is longer than the table knows.
+struct DcTable {
     static constexpr std::uint32_t kBits = 9;
     static constexpr std::uint32_t kMostBits = 11;       // of a difference of 8-bit samples
     static constexpr std::uint32_t kLargestSymbol = 15;  // that a table may have
@@ -50,20 +50,35 @@ struct DifferenceTable {
     std::array<std::uint16_t, 1U << kBits> entries{};
 };
 
-// The other coefficients (AC): runs of zeros and the value behind them. An entry has the bits of code and value in its
-// lowest byte, how many places it goes on in the next, and the value in the upper half. Where both together are longer
-// than the table knows it says kLong, with the bits of the code alone and its symbol, or 0 bits if that does not fit.
-struct RunTable {
+// AC coefficients: runs of zeros and the value behind each. One look gives up to two values, and the end of
+// the block behind them, as far as they stand in ten bits.
+struct AcTable {
     static constexpr std::uint32_t kBits = 10;
     static constexpr std::uint32_t kMostBits = 10;      // of a coefficient of 8-bit samples
     static constexpr std::uint32_t kEndOfBlock = 64;    // places
     static constexpr std::uint32_t kLong = 128;         // places
     static constexpr std::uint32_t kLongestRun = 0xF0;  // the symbol for 16 zeros
 
+    // From the lowest byte on: the bits that are taken; how many places all of it goes on, and kEndOfBlock more if the
+    // block ends with it; the last value; the first value; how many places that one goes on. A single value is both. Of
+    // what is longer than the table knows it says kLong, with the bits of the code alone and its symbol as the value,
+    // or 0 bits if not even the code fits.
+    using Entry = std::uint64_t;
+
+    [[nodiscard]] static std::uint32_t taken(Entry entry) noexcept { return static_cast<std::uint32_t>(entry) & 0xFFU; }
+    [[nodiscard]] static std::uint32_t places(Entry entry) noexcept {
+        return static_cast<std::uint32_t>(entry) >> 8 & 0xFFU;
+    }
+    [[nodiscard]] static std::int16_t last(Entry entry) noexcept { return static_cast<std::int16_t>(entry >> 16); }
+    [[nodiscard]] static std::int16_t first(Entry entry) noexcept { return static_cast<std::int16_t>(entry >> 32); }
+    [[nodiscard]] static std::uint32_t first_places(Entry entry) noexcept {
+        return static_cast<std::uint32_t>(entry >> 48);
+    }
+
     [[nodiscard]] bool assign(const JHUFF_TBL& table) noexcept;
 
     HuffmanCodes codes;
-    std::array<std::uint32_t, 1U << kBits> entries{};
+    std::array<Entry, 1U << kBits> entries{};
 };
 
 // Returns the number that `size` bits stand for (F.2.2.1): those that begin with 0 are negative. `bits` has them at its

@@ -104,7 +104,7 @@ FRAMEHOP_AVX2 inline void convert_grey(const std::uint8_t* luma, std::uint8_t* t
 
 }  // namespace
 
-FRAMEHOP_AVX2 void widen(const std::uint8_t* row, std::uint32_t count, std::uint8_t* to) noexcept {
+FRAMEHOP_AVX2 void upsample_h2v1(const std::uint8_t* row, std::uint32_t count, std::uint8_t* to) noexcept {
     const __m256i one = _mm256_set1_epi16(1);
     const __m256i two = _mm256_set1_epi16(2);
     for (std::uint32_t x = 0; x < count; x += kSamples) {
@@ -116,7 +116,7 @@ FRAMEHOP_AVX2 void widen(const std::uint8_t* row, std::uint32_t count, std::uint
     }
 }
 
-FRAMEHOP_AVX2 void widen_between(const std::uint8_t* near, const std::uint8_t* far, std::uint32_t count,
+FRAMEHOP_AVX2 void upsample_h2v2(const std::uint8_t* near, const std::uint8_t* far, std::uint32_t count,
                                  std::uint8_t* to) noexcept {
     const __m256i eight = _mm256_set1_epi16(8);
     const __m256i seven = _mm256_set1_epi16(7);
@@ -129,7 +129,7 @@ FRAMEHOP_AVX2 void widen_between(const std::uint8_t* near, const std::uint8_t* f
     }
 }
 
-FRAMEHOP_AVX2 void repeat(const std::uint8_t* row, std::uint32_t count, std::uint8_t* to) noexcept {
+FRAMEHOP_AVX2 void replicate_h2v1(const std::uint8_t* row, std::uint32_t count, std::uint8_t* to) noexcept {
     for (std::uint32_t x = 0; x < count; x += kSamples) {
         const __m256i samples = words(row + x);
         store_pairs(to + std::size_t{2} * x, samples, samples);

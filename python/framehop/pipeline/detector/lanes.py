@@ -14,6 +14,7 @@ from framehop.budgets import BEAT_S, HANG_S, LANES_END_S
 from framehop.errors import ProcessError
 from framehop.pipeline.detector.lane_model import LaneModel
 from framehop.pipeline.processes.facts import FIRST_MODEL
+from framehop.pipeline.processes.threads import start_threads
 from framehop.pipeline.wake import Wake
 from framehop.timing import Deadline
 from framehop.types import Detections
@@ -70,8 +71,9 @@ class Lanes:
     of each run but once there are several answers, or no more pictures than lanes that may want one."""
 
     def __init__(self, loaded: LaneModel, *, max_wait_s: float = 0.0, hang_s: float = HANG_S) -> None:
-        """Start the threads. `loaded`: becomes ours to close. `max_wait_s`: how long a picture waits at most for a batch to fill.
-        `hang_s`: how long one run of the network may take at most, unless the model is so slow that it needs longer."""
+        """Start the threads, from the main thread. `loaded`: becomes ours to close. `max_wait_s`: how long a picture waits at most
+        for a batch to fill. `hang_s`: how long one run of the network may take at most, unless the model is so slow that it needs
+        longer. Raises MemoryError when there is none for a thread."""
         self._hang_s, self._max_wait_s = hang_s, max_wait_s
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
@@ -86,8 +88,7 @@ class Lanes:
             threading.Thread(target=self._work, args=(lane,), name=f"framehop-lane-{lane}", daemon=True)
             for lane in range(len(loaded.detectors))
         ]
-        for thread in self._threads:
-            thread.start()
+        start_threads(self._threads)
 
     def fileno(self) -> int:
         return self._wake.fileno()

@@ -2,7 +2,7 @@
 // other files must run everywhere, so there is no flag for the whole file.
 #ifdef __x86_64__
 
-#include "transform_avx2.hpp"
+#include "idct_avx2.hpp"
 
 // NOLINTBEGIN(portability-simd-intrinsics): this is the file for one processor
 
@@ -16,7 +16,7 @@ struct Rows8 {
 
 // One dimension of the whole transform, of eight columns side by side.
 template <int bits>
-FRAMEHOP_AVX2 inline Rows8 transformed(const Rows8& in) {
+FRAMEHOP_AVX2 inline Rows8 idct_8_pass(const Rows8& in) {
     const __m256i(&x)[8] = in.row;
     const Wide sum = shifted<kFractionBits>(_mm256_add_epi16(x[0], x[4]));
     const Wide difference = shifted<kFractionBits>(_mm256_sub_epi16(x[0], x[4]));
@@ -69,12 +69,12 @@ FRAMEHOP_AVX2 inline void store_rows(__m128i bytes, std::uint8_t* to, std::uint3
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to + stride), _mm_unpackhi_epi64(bytes, bytes));
 }
 
-FRAMEHOP_AVX2 inline bool whole_pair(const PairPlace& pair) {
-    PairRows in(pair);
+FRAMEHOP_AVX2 inline bool idct_8x8_pair(const BlockPair& pair) {
+    DequantisedRows in(pair);
     Rows8 rows;
     for (std::size_t k = 0; k < kSide; ++k) rows.row[k] = in[k];
-    rows = transposed(transformed<kFractionBits - kExtraBits>(rows));
-    rows = transposed(transformed<kFractionBits + kExtraBits + kScaleBits>(rows));
+    rows = transposed(idct_8_pass<kFractionBits - kExtraBits>(rows));
+    rows = transposed(idct_8_pass<kFractionBits + kExtraBits + kScaleBits>(rows));
     const Target& first = pair.targets[0];
     const Target& second = pair.targets[1];
     for (std::size_t k = 0; k < kSide; k += 2) {
@@ -85,25 +85,25 @@ FRAMEHOP_AVX2 inline bool whole_pair(const PairPlace& pair) {
     return in.fit();
 }
 
-FRAMEHOP_AVX2 bool whole(std::span<const PairPlace> pairs) noexcept {
+FRAMEHOP_AVX2 bool idct_8x8(std::span<const BlockPair> pairs) noexcept {
     bool fit = true;
-    for (const PairPlace& pair : pairs) fit &= is_flat(pair) ? fill_pair<kSide>(pair) : whole_pair(pair);
+    for (const BlockPair& pair : pairs) fit &= is_dc_only(pair) ? fill_pair<kSide>(pair) : idct_8x8_pair(pair);
     return fit;
 }
 
 }  // namespace
 }  // namespace avx2
 
-Transform transform_to(std::uint32_t side) noexcept {
+InverseDct inverse_dct_to(std::uint32_t side) noexcept {
     switch (side) {
         case 1:
-            return avx2::means;
+            return avx2::idct_1x1;
         case 2:
-            return avx2::quarter;
+            return avx2::idct_2x2;
         case 4:
-            return avx2::half;
+            return avx2::idct_4x4;
         default:
-            return avx2::whole;
+            return avx2::idct_8x8;
     }
 }
 

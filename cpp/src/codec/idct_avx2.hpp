@@ -66,9 +66,9 @@ FRAMEHOP_AVX2 inline __m256i rounded(Wide sums) {
 }
 
 // Gives the rows of a pair, multiplied by their steps.
-class PairRows {
+class DequantisedRows {
   public:
-    FRAMEHOP_AVX2 explicit PairRows(const PairPlace& pair) : pair_(pair), excess_(_mm256_setzero_si256()) {}
+    FRAMEHOP_AVX2 explicit DequantisedRows(const BlockPair& pair) : pair_(pair), excess_(_mm256_setzero_si256()) {}
 
     FRAMEHOP_AVX2 [[nodiscard]] __m256i operator[](std::size_t k) {
         const __m256i row = load(pair_.blocks.values[k]);
@@ -85,7 +85,7 @@ class PairRows {
         return _mm256_load_si256(reinterpret_cast<const __m256i*>(row));
     }
 
-    const PairPlace& pair_;
+    const BlockPair& pair_;
     __m256i excess_;
 };
 
@@ -94,21 +94,21 @@ FRAMEHOP_AVX2 inline __m256i samples_of(__m256i first, __m256i second) {
     return _mm256_add_epi8(_mm256_packs_epi16(first, second), _mm256_set1_epi8(-128));
 }
 
-// Writes a block that has nothing but its mean.
+// Writes a block that has no coefficient but DC.
 template <std::size_t side>
 inline bool fill(std::int16_t value, std::int16_t step, const Target& target) noexcept {
-    const int mean = value * step;
-    const int sample = (mean + (1 << (kScaleBits - 1))) >> kScaleBits;
+    const int dc = value * step;
+    const int sample = (dc + (1 << (kScaleBits - 1))) >> kScaleBits;
     for (std::size_t k = 0; k < side; ++k) {
         std::memset(target.to + k * target.stride, std::clamp(sample + 128, 0, 255), side);
     }
-    return mean > -kTooLarge && mean < kTooLarge;
+    return dc > -kTooLarge && dc < kTooLarge;
 }
 
-inline bool is_flat(const PairPlace& pair) noexcept { return pair.flat[0] && pair.flat[1]; }
+inline bool is_dc_only(const BlockPair& pair) noexcept { return pair.dc_only[0] && pair.dc_only[1]; }
 
 template <std::size_t side>
-inline bool fill_pair(const PairPlace& pair) noexcept {
+inline bool fill_pair(const BlockPair& pair) noexcept {
     const std::int16_t* const values = pair.blocks.values[0];
     const std::int16_t* const steps = pair.steps.steps[0];
     const bool first = fill<side>(values[0], steps[0], pair.targets[0]);
@@ -116,9 +116,9 @@ inline bool fill_pair(const PairPlace& pair) noexcept {
 }
 
 // To a half, a quarter and an eighth of the side of a block.
-bool half(std::span<const PairPlace> pairs) noexcept;
-bool quarter(std::span<const PairPlace> pairs) noexcept;
-bool means(std::span<const PairPlace> pairs) noexcept;
+bool idct_4x4(std::span<const BlockPair> pairs) noexcept;
+bool idct_2x2(std::span<const BlockPair> pairs) noexcept;
+bool idct_1x1(std::span<const BlockPair> pairs) noexcept;
 
 }  // namespace framehop::codec::avx2
 
