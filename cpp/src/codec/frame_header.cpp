@@ -40,6 +40,11 @@ std::optional<FrameHeader> find_frame_header(Bytes bytes) noexcept {
     return std::nullopt;
 }
 
+bool is_huffman_dct(Bytes bytes) noexcept {
+    const std::optional<FrameHeader> frame = find_frame_header(bytes);
+    return frame && (frame->marker == 0xC0 || frame->marker == 0xC1);
+}
+
 Error refused_header(Bytes bytes, const char* reason) {
     const std::optional<FrameHeader> frame = find_frame_header(bytes);
     if (frame && !is_decodable(frame->marker)) {

@@ -1,4 +1,5 @@
-// A second, much simpler reader of the JPEG header: it only explains why TurboJPEG refused a picture.
+// A second, much simpler reader of the JPEG header: it explains why libjpeg refused a picture, and knows what libjpeg
+// does not tell.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,10 @@ struct FrameHeader {
 // Finds the first frame header; none when the markers before it are not in order.
 [[nodiscard]] std::optional<FrameHeader> find_frame_header(Bytes bytes) noexcept;
 
-// Makes the error for a picture whose header TurboJPEG refused. `reason`: TurboJPEG's message.
+// Says whether the picture is baseline, or extended with Huffman codes: libjpeg-turbo 3 reads lossless pictures, too.
+[[nodiscard]] bool is_huffman_dct(Bytes bytes) noexcept;
+
+// Makes the error for a picture whose header libjpeg refused. `reason`: libjpeg's message.
 [[nodiscard]] Error refused_header(Bytes bytes, const char* reason);
 
 }  // namespace framehop::codec

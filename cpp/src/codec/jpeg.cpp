@@ -110,19 +110,20 @@ bool read_turned_rows(BaselineDecoder& decoder, Size stored, Orientation orienta
 }
 
 // Decodes what cameras write. Returns false if libjpeg has to decode the picture, from its first row on.
-bool run_quickly(const Decompressor& jpeg, std::uint32_t eighths, Orientation orientation, const ImageView& view) {
-    if (!has_baseline_kernels()) return false;
+bool run_quickly(const Decompressor& jpeg, Bytes bytes, std::uint32_t eighths, Orientation orientation,
+                 const ImageView& view) {
+    if (!has_baseline_kernels() || !is_huffman_dct(bytes)) return false;
     BaselineDecoder& decoder = baseline_decoder();
     if (!decoder.start(jpeg.header(), eighths)) return false;
     if (orientation == Orientation::upright) return read_rows(decoder, view);
     return read_turned_rows(decoder, scaled(jpeg.size(), eighths), orientation, view);
 }
 #else
-bool run_quickly(const Decompressor&, std::uint32_t, Orientation, const ImageView&) noexcept { return false; }
+bool run_quickly(const Decompressor&, Bytes, std::uint32_t, Orientation, const ImageView&) noexcept { return false; }
 #endif
 
-bool run(Decompressor& jpeg, std::uint32_t eighths, Orientation orientation, const ImageView& view) {
-    if (run_quickly(jpeg, eighths, orientation, view)) return true;
+bool run(Decompressor& jpeg, Bytes bytes, std::uint32_t eighths, Orientation orientation, const ImageView& view) {
+    if (run_quickly(jpeg, bytes, eighths, orientation, view)) return true;
     if (orientation == Orientation::upright) return jpeg.decode(eighths, view);
     return jpeg.decode_strips(eighths, [&](std::uint32_t top, const ConstImageView& rows) noexcept {
         place_rows(rows, top, orientation, view);
@@ -171,7 +172,7 @@ void decode(Bytes bytes, Size source, const ImageView& view) {
             throw Error(Errc::corrupt_picture, "the JPEG changed while it was read: it was " + text(source) +
                                                    ", now it is stored as " + text(jpeg.size()));
         }
-        if (!run(jpeg, eighths, orientation, view)) refuse(jpeg.complaint(), bytes, source);
+        if (!run(jpeg, bytes, eighths, orientation, view)) refuse(jpeg.complaint(), bytes, source);
     });
 }
 
