@@ -196,6 +196,9 @@ bool BaselineDecoder::read_mcus() noexcept {
 
 bool BaselineDecoder::read_mcu() noexcept {
     if (interval_ != 0 && to_restart_-- == 0 && !restart()) return false;
+    constexpr std::size_t kBlockBits =
+        kLongestCode + DcTable::kMostBits + (DCTSIZE2 - 1) * (kLongestCode + AcTable::kMostBits);
+    static_assert(kMostBlocks * kBlockBits / 8 < EntropyBytes::kMost, "an MCU is read without a look at the end");
     const std::span components = std::span(order_).first(block_count_);
     if (!bytes_.ready(bits_) || !read_blocks(bits_, components, pairs_.data())) return false;
     for (const Group& group : groups_) {

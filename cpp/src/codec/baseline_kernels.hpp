@@ -38,7 +38,9 @@ struct Target {
     std::uint32_t stride = 0;
 };
 
-// A pair of blocks as read. `dc_only` ones have no coefficient but DC.
+// A pair of blocks as read: what AVX2 transforms at once. `dc_only` ones have no coefficient but DC. read_blocks()
+// clears the coefficients before it reads them, and leaves steps and targets alone. If a pair lacks its second block,
+// that one has zeros for coefficients and a target that nobody reads.
 struct BlockPair {
     Coefficients blocks{};
     QuantisationSteps steps{};
