@@ -196,6 +196,9 @@ bool BaselineDecoder::read_mcus() noexcept {
 
 bool BaselineDecoder::read_mcu() noexcept {
     if (interval_ != 0 && to_restart_-- == 0 && !restart()) return false;
+    constexpr std::size_t kBlockBits =
+        kLongestCode + DcTable::kMostBits + (DCTSIZE2 - 1) * (kLongestCode + AcTable::kMostBits);
+    static_assert(kMostBlocks * kBlockBits / 8 < EntropyBytes::kMost, "an MCU is read without a look at the end");
     const std::span components = std::span(order_).first(block_count_);
     if (!bytes_.ready(bits_) || !read_blocks(bits_, components, pairs_.data())) return false;
     for (const Group& group : groups_) {
@@ -218,10 +221,10 @@ bool BaselineDecoder::restart() noexcept {
 void BaselineDecoder::write(std::uint32_t y, std::uint8_t* to) noexcept {
     const std::uint8_t* const luma = planes_[0].row(y);
     if (component_count_ == 1) {
-        write_grey(luma, planes_[0].width, to);
+        grey_to_rgb(luma, planes_[0].width, to);
     } else {
-        const std::uint8_t* const blue = upsampled_row(planes_[1], y, upsampled_[0]);
-        write_colours(luma, blue, upsampled_row(planes_[2], y, upsampled_[1]), planes_[0].width, to);
+        const std::uint8_t* const cb = upsampled_row(planes_[1], y, upsampled_[0]);
+        ycc_to_rgb(luma, cb, upsampled_row(planes_[2], y, upsampled_[1]), planes_[0].width, to);
     }
 }
 

@@ -14,14 +14,17 @@
 
 namespace framehop::codec {
 
-// Reads one picture after the other. Keeps memory for a few rows of the widest. Not thread-safe.
+// Reads one picture after the other. Keeps memory for two rows of MCUs of the widest, at most a few MB. Defined for
+// x86-64 alone, and to be used only where has_baseline_kernels(). Neither copied nor moved: its parts point to each
+// other. Not thread-safe.
 class BaselineDecoder {
   public:
-    // Begins with a picture whose header libjpeg has read, up to its scan; its bytes must live until the last row.
-    // Returns false if this decoder does not read such pictures. Throws std::bad_alloc.
+    // Begins with a picture whose header libjpeg has read, up to its scan; its bytes must live until the last row, its
+    // `header` only for this call. Returns false if this decoder does not read such pictures. Throws std::bad_alloc.
     [[nodiscard]] bool start(const jpeg_decompress_struct& header, std::uint32_t eighths);
 
-    // Writes the next row as RGB. Returns false at anything that libjpeg might see otherwise.
+    // Writes the next row as RGB, 3 * width bytes of the scaled picture; at most as many rows as that has. Returns
+    // false at anything that libjpeg might see otherwise; then start() comes next.
     [[nodiscard]] bool read_row(std::uint8_t* to) noexcept;
 
   private:

@@ -38,7 +38,9 @@ struct Target {
     std::uint32_t stride = 0;
 };
 
-// A pair of blocks as read. `dc_only` ones have no coefficient but DC.
+// A pair of blocks as read: what AVX2 transforms at once. `dc_only` ones have no coefficient but DC. read_blocks()
+// clears the coefficients before it reads them, and leaves steps and targets alone. If a pair lacks its second block,
+// that one has zeros for coefficients and a target that nobody reads.
 struct BlockPair {
     Coefficients blocks{};
     QuantisationSteps steps{};
@@ -77,8 +79,8 @@ void upsample_h2v2(const std::uint8_t* near, const std::uint8_t* far, std::uint3
 void replicate_h2v1(const std::uint8_t* row, std::uint32_t count, std::uint8_t* to) noexcept;
 
 // Converts rows of full-range BT.601 to RGB; writes 3 * width bytes and nothing behind them.
-void write_colours(const std::uint8_t* luma, const std::uint8_t* blue, const std::uint8_t* red, std::uint32_t width,
-                   std::uint8_t* to) noexcept;
-void write_grey(const std::uint8_t* luma, std::uint32_t width, std::uint8_t* to) noexcept;
+void ycc_to_rgb(const std::uint8_t* y, const std::uint8_t* cb, const std::uint8_t* cr, std::uint32_t width,
+                std::uint8_t* to) noexcept;
+void grey_to_rgb(const std::uint8_t* luma, std::uint32_t width, std::uint8_t* to) noexcept;
 
 }  // namespace framehop::codec

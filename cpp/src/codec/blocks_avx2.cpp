@@ -70,7 +70,7 @@ FRAMEHOP_BMI2 inline bool read_dc(Reader& reader, const DcTable& table, std::int
         reader.take(entry);
         return true;
     }
-    const HuffmanCode code = table.codes.find(reader.peek(16));
+    const HuffmanCode code = table.codes.find(reader.peek(kLongestCode));
     if (code.length == 0 || code.symbol > DcTable::kMostBits) return false;
     reader.take(code.length);
     value = extended(reader.bits, code.symbol);
@@ -86,7 +86,8 @@ FRAMEHOP_BMI2 inline std::uint32_t read_long_ac(Reader& reader, const AcTable& t
     constexpr std::uint32_t kNone = kEnd + 1;
     reader.refill();
     HuffmanCode code{AcTable::taken(entry), static_cast<std::uint16_t>(AcTable::last(entry))};
-    if (AcTable::places(entry) != AcTable::kLong || code.length == 0) code = table.codes.find(reader.peek(16));
+    if (AcTable::places(entry) != AcTable::kLong || code.length == 0)
+        code = table.codes.find(reader.peek(kLongestCode));
     if (code.length == 0) return kNone;
     reader.take(code.length);
     const std::uint32_t size = code.symbol & 15U;

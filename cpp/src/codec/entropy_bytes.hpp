@@ -9,23 +9,31 @@
 
 namespace framehop::codec {
 
-// Bits that were read ahead. `count` of `bits`, from the upper end, are known; `next` is the byte behind them.
+// Bits that were read ahead. `count` of `bits`, from the upper end, are known; `next` is the byte behind them, which
+// lies in the EntropyBytes that they come from.
 struct BitBuffer {
     const std::uint8_t* next = nullptr;
     std::uint64_t bits = 0;
     std::uint32_t count = 0;
 };
 
-// Gives the bytes between two markers, a stretch at a time, with zeros behind them. Not thread-safe.
+// Gives the bytes between two markers, a stretch at a time, with zeros behind them. Holds pointers into itself, so it
+// stays where it is. Not thread-safe.
 class EntropyBytes {
   public:
-    // What a reader may take between two calls of ready().
+    EntropyBytes() = default;
+    EntropyBytes(const EntropyBytes&) = delete;
+    EntropyBytes& operator=(const EntropyBytes&) = delete;
+    ~EntropyBytes() = default;
+
+    // Bytes that a reader may take between two calls of ready(): more than the longest MCU has.
     static constexpr std::size_t kMost = 2048;
 
     // `bytes` begin behind the header of a scan, and must outlive the reading.
     void start(Bytes bytes) noexcept;
     [[nodiscard]] BitBuffer first() const noexcept { return {.next = bytes_.data()}; }
-    // Makes sure that there are kMost bytes, zeros if the segment ends. Returns false if its end was passed.
+    // Makes sure that there are kMost bytes, zeros if the segment ends; may move them, and `bits.next` with them.
+    // Returns false if the segment's end was passed.
     [[nodiscard]] bool ready(BitBuffer& bits) noexcept { return bits.next <= limit_ || more(bits); }
     // Goes on behind the restart marker with this number (0..7), which must stand where `bits` ends but for the last
     // byte's filling.

@@ -6,8 +6,6 @@
 namespace framehop::codec {
 namespace {
 
-constexpr std::uint32_t kLongestCode = 16;
-
 std::uint16_t difference(std::uint32_t place, const HuffmanCodes& codes) noexcept {
     const HuffmanCode code = codes.find(place << (kLongestCode - DcTable::kBits));
     if (code.length == 0 || code.length > DcTable::kBits || code.symbol > DcTable::kMostBits) return 0;

@@ -10,6 +10,8 @@
 
 namespace framehop::codec {
 
+inline constexpr std::uint32_t kLongestCode = 16;  // bits
+
 // A code and what it stands for. No code begins with the bits that were looked up if its length is 0.
 struct HuffmanCode {
     std::uint32_t length = 0;
@@ -19,6 +21,8 @@ struct HuffmanCode {
 // The codes of a table in the order of their lengths, which is also that of their bits.
 class HuffmanCodes {
   public:
+    // Says whether these are the codes of `table` already. A camera sends the same with each picture, so that its
+    // tables need not be made anew.
     [[nodiscard]] bool are_of(const JHUFF_TBL& table) const noexcept;
     // Returns false if the table's lengths make no code.
     [[nodiscard]] bool assign(const JHUFF_TBL& table) noexcept;

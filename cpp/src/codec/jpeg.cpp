@@ -83,7 +83,8 @@ auto with_header(Bytes bytes, Use use) {
 }
 
 #ifdef __x86_64__
-// Returns this thread's quick decoder, made when there is none.
+// Returns this thread's decoder of baseline JPEGs, made at its first picture and kept until the thread ends: its tables
+// mostly serve the next picture, too.
 BaselineDecoder& baseline_decoder() {
     thread_local const auto mine = std::make_unique<BaselineDecoder>();
     return *mine;
@@ -109,7 +110,8 @@ bool read_turned_rows(BaselineDecoder& decoder, Size stored, Orientation orienta
     return true;
 }
 
-// Decodes what cameras write. Returns false if libjpeg has to decode the picture, from its first row on.
+// Decodes what cameras write. Returns false if libjpeg has to decode the picture, from its first row on; rows may have
+// been written by then.
 bool run_quickly(const Decompressor& jpeg, Bytes bytes, std::uint32_t eighths, Orientation orientation,
                  const ImageView& view) {
     if (!has_baseline_kernels() || !is_huffman_dct(bytes)) return false;

@@ -61,33 +61,37 @@ FRAMEHOP_AVX2 inline __m256i times(__m256i value, int factor) {
     return _mm256_srai_epi16(_mm256_add_epi16(doubled, _mm256_set1_epi16(1)), 1);
 }
 
-// Returns -0.34414 * blue + 0.28586 * red, rounded.
-FRAMEHOP_AVX2 inline __m256i green_tint(__m256i blue, __m256i red) {
+// Returns -0.34414 * cb + 0.28586 * cr, rounded.
+FRAMEHOP_AVX2 inline __m256i green_tint(__m256i cb, __m256i cr) {
     constexpr std::uint32_t kOfBlue = 0x10000U - 22'554;
     constexpr std::uint32_t kOfRed = 18'734;
     const __m256i factors = _mm256_set1_epi32(static_cast<int>(kOfRed << 16 | kOfBlue));
     const __m256i half = _mm256_set1_epi32(0x8000);
-    const __m256i low = _mm256_madd_epi16(_mm256_unpacklo_epi16(blue, red), factors);
-    const __m256i high = _mm256_madd_epi16(_mm256_unpackhi_epi16(blue, red), factors);
+    const __m256i low = _mm256_madd_epi16(_mm256_unpacklo_epi16(cb, cr), factors);
+    const __m256i high = _mm256_madd_epi16(_mm256_unpackhi_epi16(cb, cr), factors);
     return _mm256_packs_epi32(_mm256_srai_epi32(_mm256_add_epi32(low, half), 16),
                               _mm256_srai_epi32(_mm256_add_epi32(high, half), 16));
 }
 
 // The factors are 1.402, 0.34414, 0.71414 and 1.772, less what a whole number of times the sample gives.
-FRAMEHOP_AVX2 inline Colours colours_of(__m256i luma, __m256i blue, __m256i red) {
+FRAMEHOP_AVX2 inline Colours colours_of(__m256i y, __m256i cb, __m256i cr) {
     const __m256i middle = _mm256_set1_epi16(128);
-    blue = _mm256_sub_epi16(blue, middle);
-    red = _mm256_sub_epi16(red, middle);
-    return {.red = _mm256_add_epi16(luma, _mm256_add_epi16(red, times(red, 26'345))),
-            .green = _mm256_add_epi16(luma, _mm256_sub_epi16(green_tint(blue, red), red)),
-            .blue = _mm256_add_epi16(luma, _mm256_add_epi16(_mm256_slli_epi16(blue, 1), times(blue, -14'942)))};
+    cb = _mm256_sub_epi16(cb, middle);
+    cr = _mm256_sub_epi16(cr, middle);
+    return {.red = _mm256_add_epi16(y, _mm256_add_epi16(cr, times(cr, 26'345))),
+            .green = _mm256_add_epi16(y, _mm256_sub_epi16(green_tint(cb, cr), cr)),
+            .blue = _mm256_add_epi16(y, _mm256_add_epi16(_mm256_slli_epi16(cb, 1), times(cb, -14'942)))};
 }
 
-FRAMEHOP_AVX2 inline void convert(const std::uint8_t* luma, const std::uint8_t* blue, const std::uint8_t* red,
-                                  std::uint8_t* to) {
-    const Words y = split(load(luma));
-    const Words cb = split(load(blue));
-    const Words cr = split(load(red));
+// Each points to kPixels samples.
+struct YccSamples {
+    const std::uint8_t *y, *cb, *cr;
+};
+
+FRAMEHOP_AVX2 inline void convert(const YccSamples& samples, std::uint8_t* to) {
+    const Words y = split(load(samples.y));
+    const Words cb = split(load(samples.cb));
+    const Words cr = split(load(samples.cr));
     const Colours even = colours_of(y.even, cb.even, cr.even);
     const Colours odd = colours_of(y.odd, cb.odd, cr.odd);
     const __m256i rgb[3] = {_mm256_packus_epi16(even.red, odd.red), _mm256_packus_epi16(even.green, odd.green),
@@ -136,17 +140,17 @@ FRAMEHOP_AVX2 void replicate_h2v1(const std::uint8_t* row, std::uint32_t count, 
     }
 }
 
-FRAMEHOP_AVX2 void write_colours(const std::uint8_t* luma, const std::uint8_t* blue, const std::uint8_t* red,
-                                 std::uint32_t width, std::uint8_t* to) noexcept {
+FRAMEHOP_AVX2 void ycc_to_rgb(const std::uint8_t* y, const std::uint8_t* cb, const std::uint8_t* cr,
+                              std::uint32_t width, std::uint8_t* to) noexcept {
     const std::uint32_t whole = width / kPixels * kPixels;
-    for (std::uint32_t x = 0; x < whole; x += kPixels) convert(luma + x, blue + x, red + x, to + std::size_t{3} * x);
+    for (std::uint32_t x = 0; x < whole; x += kPixels) convert({y + x, cb + x, cr + x}, to + std::size_t{3} * x);
     if (whole == width) return;
     std::uint8_t rest[3UL * kPixels];
-    convert(luma + whole, blue + whole, red + whole, rest);
+    convert({y + whole, cb + whole, cr + whole}, rest);
     std::memcpy(to + std::size_t{3} * whole, rest, std::size_t{3} * (width - whole));
 }
 
-FRAMEHOP_AVX2 void write_grey(const std::uint8_t* luma, std::uint32_t width, std::uint8_t* to) noexcept {
+FRAMEHOP_AVX2 void grey_to_rgb(const std::uint8_t* luma, std::uint32_t width, std::uint8_t* to) noexcept {
     const std::uint32_t whole = width / kPixels * kPixels;
     for (std::uint32_t x = 0; x < whole; x += kPixels) convert_grey(luma + x, to + std::size_t{3} * x);
     if (whole == width) return;

@@ -39,14 +39,17 @@ void check_pixels(Size source, std::uint64_t max_pixels);
 [[nodiscard]] Size scaled_size(Size source, Size minimum) noexcept;
 
 // Returns the DCT's size that is decoded soonest, among the sizes that are not below scaled_size and take at most
-// `most_bytes` as RGB. libjpeg-turbo is quick at 1, 2, 4 and 8 eighths alone: 720p takes less time at full size than at
-// 5/8. Returns scaled_size, however many bytes that takes, when none of the quick sizes fits. Thread-safe.
+// `most_bytes` as RGB. Both libjpeg-turbo and our own decoder are quick at 1, 2, 4 and 8 eighths alone: 720p takes less
+// time at full size than at 5/8. Returns scaled_size, however many bytes that takes, when none of the quick sizes fits.
+// Thread-safe.
 [[nodiscard]] Size quickest_size(Size source, Size minimum, std::uint64_t most_bytes) noexcept;
 
 // Decodes `bytes`, whose header said `source`, upright into `view` as RGB, at the scale that yields exactly the view's
 // size; writes nowhere else. Grey pictures become RGB. Throws Errc::corrupt_picture at the first sign that pixels are
 // missing or wrong, and leaves the view undefined; unsupported_picture (chroma sampled at no whole ratio); no_memory;
-// invalid_argument when no scale yields the view's size. Thread-safe.
+// invalid_argument when no scale yields the view's size. On x86-64 with AVX2 and BMI2, 8-bit baseline JPEGs of one scan
+// are decoded by our own decoder, with the same pixels as by libjpeg-turbo; a thread keeps up to a few MB for it until
+// it ends. Thread-safe.
 void decode(Bytes bytes, Size source, const ImageView& view);
 
 }  // namespace framehop::codec
