@@ -32,11 +32,15 @@ OTHERS = ("decode", "preprocess", "postprocess")
 
 
 def measure(items: Sequence[Item], span: Span, threads: Sequence[int]) -> dict[str, float]:
-    """Return CPU-ms per frame by stage. The first pass over the pictures is not counted."""
+    """Return CPU-ms per frame by stage: to decode, the lesser of TurboJPEG's and framehop's. The first pass over the pictures is
+    not counted."""
     frames, parts = span.frames, Parts(span.model, batch=1, threads=1)
     buffers = buffers_for(parts, items, len(items))
     found = {
-        "decode": _cpu_ms(frames, len(items), lambda i: parts.decode(items[i].payload, buffers[i])),
+        "decode": min(
+            _cpu_ms(frames, len(items), lambda i: parts.decode(items[i].payload, buffers[i])),
+            _cpu_ms(frames, len(items), lambda i: parts.decode_as_framehop(items[i].payload)),
+        ),
     }
     decoded = [parts.decode(item.payload, buffer) for item, buffer in zip(items, buffers, strict=True)]
     found["preprocess"] = _cpu_ms(frames, len(items), lambda i: parts.tensor.fill([decoded[i][0]]))
